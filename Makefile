@@ -1,0 +1,40 @@
+# Needs Python 3.11 or newer and make, nothing else. `make run` and `make test` do all the set-up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(VENV)/uv/bin/uv
+STAMP := $(VENV)/.ready
+
+.PHONY: env run test lint bench docs lock clean
+
+env: $(STAMP)
+
+$(STAMP): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Uptake needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip $(VENV) || { echo "Python cannot make an environment in $(CURDIR)/$(VENV): check the folder's permissions and the disk."; exit 1; }
+	@test -x $(VENV)/uv/bin/uv || $(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target $(VENV)/uv 'uv>=0.9' || { echo "uv could not be installed: check the network and your pip settings (on Debian: apt install python3-pip)."; exit 1; }
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirements requirements.lock || { echo "The packages of requirements.lock could not be installed: check the network, then run make again."; exit 1; }
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . || { echo "Uptake itself could not be installed into $(VENV)."; exit 1; }
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'import altair, pandas, pytest, vl_convert, scheduler.cli.app, scheduler.config, storage.figures, storage.database, alembic.command, trends.report'  # byte code now, so that the first commands are quick
+	@touch $(STAMP)
+
+run: env
+	@$(BIN)/uptake quickstart
+
+test: env
+	@$(BIN)/python -m pytest -q -n 2 tests
+
+lint: env
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m scheduler.docs --check
+
+bench: env
+	@$(BIN)/python -m benchmarks
+
+docs: env
+	@$(BIN)/python -m scheduler.docs
+
+lock: env
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --all-groups --group build pyproject.toml --output-file requirements.lock
+
+clean:
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
