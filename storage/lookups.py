@@ -1,0 +1,44 @@
+"""Small readings that the journal, the ledger and the frames share: sequences, series, a source's state."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import Connection, func, select
+
+from storage import schema
+from storage.model import Series
+
+SELECT_SERIES = "SELECT id FROM series WHERE metric = ? AND version = ? AND origin = ? AND topic = ? AND labels = ?"
+
+
+def head(connection: Connection) -> int:
+    """The largest sequence number, 0 for an empty journal."""
+    return int(connection.scalar(select(func.max(schema.commits.c.seq))) or 0)
+
+
+def series_key(series: Series) -> tuple[str, int, str, str, str]:
+    """What identifies a series in its table: metric, version, origin, topic, labels."""
+    return series.metric, series.version, series.origin, series.topic, json.dumps(dict(series.labels), ensure_ascii=False)
+
+
+def recall_text(connection: Connection, source: str, key: str, as_of: int | None = None) -> str | None:
+    """The JSON text that a source remembered under a key, as of a sequence; None if there is none."""
+    sql = "SELECT value FROM state WHERE source = ? AND key = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"
+    found = connection.exec_driver_sql(sql, (source, key, as_of if as_of is not None else 2**62)).scalar()
+    return None if found is None else str(found)
+
+
+def recall(connection: Connection, source: str, as_of: int | None = None) -> dict[str, object]:
+    """All that a source remembered, as of a sequence (its last word on each key)."""
+    rows = connection.exec_driver_sql(
+        "SELECT key, value FROM state WHERE source = ? AND seq <= ? ORDER BY seq", (source, as_of if as_of is not None else 2**62)
+    )
+    remembered = {str(key): None if value is None else json.loads(value) for key, value in rows}
+    return {key: value for key, value in remembered.items() if value is not None}
+
+
+def series_of(row: object) -> Series:
+    """A `Series` from a row of the series table."""
+    labels = json.loads(row.labels)  # type: ignore[attr-defined]  # SQLAlchemy rows have their columns as attributes
+    return Series(row.metric, row.topic, tuple(labels.items()), row.version, row.origin, row.source)  # type: ignore[attr-defined]
