@@ -1,0 +1,369 @@
+"""`SourceSpider`: what every source declares, what it is given, and what it owes.
+
+A source is one module with one subclass. It declares what it counts in tables; it turns slots into requests
+(`measure`, `history`, `preview`) and hands payloads to pure parse functions. All else is the base's: which
+slot a failure belongs to, walls, broken payloads, evidence.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Protocol, Self
+from urllib.parse import urlencode, urlsplit
+
+import scrapy
+from scrapy.crawler import Crawler
+from scrapy.http import Request, Response
+from twisted.python.failure import Failure
+
+from crawlers.captures import Tape
+from crawlers.declarations import Allowance, Counts, Option, Preview, Reading, Terms
+from crawlers.job import Job, Manners, Mode
+from crawlers.outcomes import outcome_of
+from crawlers.politeness import Pacing
+from crawlers.urls import join
+from storage.model import Capture, Event, Kind, Metric, Missing, Observation, ParseError, Reason, Remember, Series, Slot, Topic
+from storage.periods import DAY, iso, nominal, read_time
+
+logger = logging.getLogger(__name__)
+
+
+class Sink(Protocol):
+    """What takes a crawl's readings: `crawlers.recorder.Recorder`."""
+
+    halted: bool
+
+    def fail(self, error: Exception) -> None: ...
+
+    async def add(self, reading: Reading) -> None: ...
+
+
+Output = Observation | Missing | Event | Remember | Preview | Request
+Handler = Callable[..., Iterable[Output]]
+
+
+class SourceSpider(scrapy.Spider):
+    """Base of all sources. See `crawlers.spiders.stackoverflow` for a small one."""
+
+    title: ClassVar[str]
+    about: ClassVar[str]  # what it counts, in a sentence or two, for documentation and `uptake sources`
+    counts: ClassVar[tuple[Counts, ...]]
+    terms: ClassVar[Terms]
+    endpoints: ClassVar[Mapping[str, str]]  # config key -> default URL; "base_url" is the first
+    signals: ClassVar[tuple[str, ...]]  # keys of a topic that name it here; the first one present is used
+    schedule: ClassVar[str] = "17 3 * * *"
+    delay: ClassVar[float] = 1.0  # seconds between requests at the source's real host
+    options: ClassVar[tuple[Option, ...]] = ()
+    enabled_by_default: ClassVar[bool] = True
+    needs_contact: ClassVar[bool] = False  # its operator asks for a way to reach who calls
+    parser: ClassVar[int] = 1  # raise it when a parse function changes what it reads
+    history_since: ClassVar[str | None] = None  # how far `uptake backfill` goes without --since (ISO date, or "90 days")
+
+    job: Job
+
+    def __init__(
+        self,
+        job: Job | None = None,
+        manners: Manners | None = None,
+        tape: Tape | None = None,
+        recorder: Sink | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.tape = tape  # where responses are kept; None: nowhere (previews, `scrapy crawl`)
+        self.recorder = recorder
+        self.job = job if job is not None else Job(run="", mode=Mode.COLLECT, now=0)
+        self.pacing = Pacing(manners or Manners(), self.job.budget)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        """Under ``scrapy crawl`` the job comes from the project's settings: all topics, now, nothing kept."""
+        setup = (crawler.settings.get("UPTAKE_SETUPS") or {}).get(cls.name)
+        if "job" not in kwargs and setup is not None:
+            now = int(time.time())
+            kwargs["job"] = Job(
+                run="",
+                mode=Mode.COLLECT,
+                now=now,
+                slots=tuple(cls.slots(setup.topics.values(), now)),
+                topics=setup.topics,
+                options=setup.options,
+                endpoints=setup.endpoints,
+            )
+            kwargs["manners"] = crawler.settings.get("UPTAKE_MANNERS")
+        return super().from_crawler(crawler, *args, **kwargs)
+
+    # To be declared or written by a source
+
+    async def measure(self, slots: Sequence[Slot]) -> AsyncIterator[Request]:
+        """Requests that measure these slots."""
+        raise NotImplementedError
+        yield
+
+    async def history(self, slots: Sequence[Slot]) -> AsyncIterator[Request]:
+        """Requests that read history since ``self.job.since``; one slot a series stands for the whole stretch.
+
+        A source without history has none to read.
+        """
+        return
+        yield
+
+    async def preview(self, topics: Sequence[Topic]) -> AsyncIterator[Request]:
+        """Requests whose callbacks yield a `Preview` for each topic."""
+        return
+        yield
+
+    def refusal(self, response: Response) -> tuple[Reason, str] | None:
+        """Why a response is no answer, None if it is one. 304s never come here, redirects were followed."""
+        return outcome_of(response)
+
+    def wait_for(self, response: Response) -> float | None:
+        """Seconds that a response asks to wait before the same request is sent again; None: it does not say.
+
+        Retry-After on 429 and 503 is the base's when this gives None. ``response.request`` is not set yet here.
+        """
+        return None
+
+    def credentials(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """Headers and query parameters that are added to requests below captures and logs."""
+        return {}, {}
+
+    def remark(self, measured: int, planned: int) -> str:
+        """A sentence for the person after a run whose allowance did not suffice, with what helps; or nothing."""
+        return ""
+
+    @classmethod
+    def allowance(cls, options: Mapping[str, object]) -> Allowance | None:
+        """What the operator grants with these options; None: nothing is published."""
+        return None
+
+    @classmethod
+    def requests_per_day(cls, topics: int, options: Mapping[str, object]) -> float:
+        """About how many requests a day this many topics cost."""
+        return float(topics)
+
+    # What the base gives
+
+    @classmethod
+    def metrics(cls) -> tuple[Metric, ...]:
+        return tuple(row.metric for row in cls.counts)
+
+    @classmethod
+    def name_of(cls, topic: Topic) -> Any:
+        """The topic's name at this source as the config has it, None if it has none."""
+        return next((topic.names[key] for key in cls.signals if topic.names.get(key)), None)
+
+    @classmethod
+    def check(cls, topic: Topic) -> None:
+        """Raise `UsageError` where a topic's name cannot be read; called when the configuration is."""
+        cls.name_of(topic)
+
+    @classmethod
+    def slots(cls, topics: Iterable[Topic], now: int) -> list[Slot]:
+        """The latest nominal slot of everything the source counts for these topics."""
+        named = [t.key for t in topics if cls.name_of(t) is not None]
+        found = []
+        for row in cls.counts:
+            for key in named if row.per_topic else [""] * bool(named):
+                series = Series(row.metric.name, key, row.labels, row.metric.version, source=cls.name)
+                found.append(Slot(series, nominal(row.metric, now)))
+        return found
+
+    @classmethod
+    def history_slots(cls, topics: Iterable[Topic], now: int, since: int | None) -> list[Slot]:
+        """One slot a series that has history, standing for the whole stretch since ``since``.
+
+        By default every flow, if `history` is written at all. ``since`` None means as far as the source goes
+        (`history_since`).
+        """
+        if cls.history is SourceSpider.history:
+            return []
+        start = since if since is not None else cls.default_since(now)
+        flows = {row.metric.name for row in cls.counts if row.metric.kind is Kind.FLOW}
+        return [Slot(s.series, start) for s in cls.slots(topics, now) if s.series.metric in flows]
+
+    @classmethod
+    def default_since(cls, now: int) -> int:
+        """Where a backfill starts when nobody says: `history_since` as a date or as ``"90 days"``, else the epoch."""
+        said = cls.history_since
+        if said is None:
+            return 0
+        return now - int(said.split()[0]) * DAY if said.endswith("days") else read_time(said)
+
+    @classmethod
+    def metric(cls, name: str) -> Metric:
+        return next(row.metric for row in cls.counts if row.metric.name == name)
+
+    def topic(self, slot: Slot) -> Topic:
+        return self.job.topics[slot.series.topic]
+
+    def option(self, name: str) -> Any:
+        declared = next(o for o in self.options if o.name == name)
+        value = self.job.options.get(name)
+        return declared.default if value is None else value
+
+    def endpoint(self, key: str = "base_url") -> str:
+        return self.job.endpoints.get(key) or self.endpoints[key]
+
+    def secrets(self) -> list[str]:
+        """Values that must reach no log, capture or journal."""
+        return [str(self.job.options[o.name]) for o in self.options if o.secret and self.job.options.get(o.name)]
+
+    def halt(self) -> None:
+        """Stop because the process stops: what fails from now on is no outcome, the run goes on next time."""
+        if self.recorder is not None:
+            self.recorder.halted = True
+        self.stop(Reason.UNANSWERED, "stopped")  # whoever waits for a host's pause wakes up
+
+    def stop(self, reason: Reason, detail: str) -> None:
+        """Send nothing more in this run; all that is still open ends with this reason."""
+        self.pacing.stop(reason, detail)
+
+    def pause(self, seconds: float, endpoint: str = "base_url") -> bool:
+        """Send nothing to an endpoint's host for some time. False if the run may not wait that long."""
+        if not self.pacing.grants(seconds):
+            return False
+        self.pacing.pause(urlsplit(self.endpoint(endpoint)).netloc, seconds)
+        return True
+
+    def fetch(
+        self,
+        path: str,
+        then: Handler,
+        slots: Sequence[Slot] = (),
+        *,
+        endpoint: str = "base_url",
+        params: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        post: object = None,
+        conditional: bool = False,
+        retry: bool = True,
+        after: Sequence[Capture] = (),
+        priority: int = 0,
+        **kwargs: Any,
+    ) -> Request:
+        """A request for some slots. ``then(response, slots, **kwargs)`` yields what it found.
+
+        Whatever goes wrong on the way ends these slots with the right reason. ``post``: a JSON body.
+        ``conditional``: ask whether it changed since the last capture (the answer is then that capture's).
+        ``after``: captures of earlier pages that the result also rests on. ``retry=False``: the handler of
+        failures is the source's own (`failed`).
+        """
+        url = path if "://" in path else join(self.endpoint(endpoint), path)
+        if params:
+            url += ("&" if "?" in url else "?") + urlencode({k: v for k, v in params.items() if v is not None})
+        body = b"" if post is None else json.dumps(post, sort_keys=True).encode()
+        return Request(
+            url,
+            method="GET" if post is None else "POST",
+            body=body,
+            headers={**({"Content-Type": "application/json"} if post is not None else {}), **(headers or {})},
+            callback=self._received,
+            errback=self._failed,
+            cb_kwargs={"then": then, "slots": tuple(slots), "kwargs": kwargs},
+            meta={"conditional": conditional, "no_retry": not retry, "after": tuple(after)},
+            dont_filter=True,
+            priority=priority,
+        )
+
+    def failed(self, request: Request, slots: Sequence[Slot], reason: Reason, detail: str, **kwargs: Any) -> Iterable[Output]:
+        """What to yield when a request of this source failed for good. A source may try another way first."""
+        for slot in slots:
+            yield slot.missing(reason, detail)
+
+    # How it is done
+
+    async def start(self) -> AsyncIterator[Any]:
+        if self.job.mode is Mode.COLLECT:
+            requests = self.measure(self.job.slots)
+        elif self.job.mode is Mode.BACKFILL:
+            requests = self.history(self.job.slots)
+        else:
+            requests = self.preview(list(self.job.topics.values()))
+        async for request in requests:
+            yield request
+
+    def _received(self, response: Response, then: Handler, slots: tuple[Slot, ...], kwargs: dict[str, Any]) -> Iterator[Any]:
+        capture: Capture | None = response.meta.get("capture")
+        captures = (*response.meta.get("after", ()), *([capture] if capture else []))
+        refused = self.refusal(response)
+        if refused is not None:
+            if refused[0] in {Reason.BLOCKED, Reason.THROTTLED}:  # the stop line: a wall is not climbed
+                self.stop(*refused)
+            outputs: Iterable[Output] = self._gave_up(response.request, slots, *refused, kwargs)  # type: ignore[arg-type]  # set by now
+        else:
+            outputs = then(response, slots, **kwargs)
+        yield from self._gather(outputs, slots, captures)
+
+    def _failed(self, failure: Failure) -> Iterator[Any]:
+        request: Request = failure.request  # type: ignore[attr-defined]  # Scrapy sets it
+        reason, detail = outcome_of(failure.value)  # type: ignore[misc,arg-type]  # an exception always has an outcome
+        if reason is Reason.PARSE_ERROR:
+            logger.error("%s: %s", self.name, detail, exc_info=failure.value)
+        slots, kwargs = request.cb_kwargs["slots"], request.cb_kwargs["kwargs"]
+        yield from self._gather(self._gave_up(request, slots, reason, detail, kwargs), slots, ())
+
+    def _gave_up(self, request: Request, slots: Sequence[Slot], reason: Reason, detail: str, kwargs: dict[str, Any]) -> Iterable[Output]:
+        outputs = list(self.failed(request, slots, reason, detail, **kwargs))
+        if self.job.mode is Mode.PREVIEW and not outputs:
+            outputs.append(Preview("", f"{reason}: {detail}", found=False))
+        return outputs
+
+    def _gather(self, outputs: Iterable[Output], slots: Sequence[Slot], captures: tuple[Capture, ...]) -> Iterator[Any]:
+        """Bundle what a callback yields into one `Reading`; pass requests on; turn its errors into outcomes."""
+        found: dict[type, list[Any]] = {t: [] for t in (Observation, Missing, Event, Remember, Preview)}
+        requests: list[Request] = []
+        handed_on: set[Slot] = set()
+        try:
+            for output in outputs:
+                if isinstance(output, Request):
+                    requests.append(output)
+                    handed_on.update(output.cb_kwargs.get("slots", ()))
+                else:
+                    found[type(output)].append(output)
+        except Exception as error:  # a broken payload must cost its own slots only
+            if not isinstance(error, ParseError):
+                logger.exception("%s: unexpected error while reading %s", self.name, _where(captures))
+            said = str(error) if isinstance(error, ParseError) else f"{type(error).__name__}: {error}"
+            if self.job.mode is Mode.PREVIEW:
+                found[Preview].append(Preview("", said, found=False))
+            done = {Slot(o.series, o.time) for o in found[Observation]} | {m.slot for m in found[Missing]} | handed_on
+            found[Missing] += [
+                s.missing(Reason.PARSE_ERROR, f"{said}; response kept as {_where(captures)}") for s in slots if s not in done
+            ]
+        seen = captures[-1].fetched_at if captures else None
+        reading = Reading(
+            observations=tuple(
+                replace(
+                    o,
+                    series=o.series if o.series.source else replace(o.series, source=self.name),
+                    captures=o.captures or captures,
+                    observed_at=seen if o.observed_at is None else o.observed_at,
+                )
+                for o in found[Observation]
+            ),
+            missing=tuple(replace(m, captures=m.captures or captures) for m in found[Missing]),
+            events=tuple(e if e.source else replace(e, source=self.name) for e in found[Event]),
+            state=tuple(found[Remember]),
+            previews=tuple(found[Preview]),
+            captures=captures,
+        )
+        if self.recorder is None:  # `scrapy crawl`: figures as items
+            yield from (
+                {"series": str(o.series), "time": iso(o.time), "value": o.value, "bound": o.bound.name} for o in reading.observations
+            )
+            yield from ({"series": str(m.slot.series), "missing": str(m.reason), "detail": m.detail} for m in reading.missing)
+        else:
+            yield reading
+        yield from requests
+
+
+def _where(captures: Sequence[Capture]) -> str:
+    return f"{captures[-1].file}@{captures[-1].offset}" if captures else "nothing: no response was kept"
+
+
+__all__ = ["Allowance", "Counts", "Option", "Output", "Preview", "Reading", "SourceSpider", "Terms", "join"]
