@@ -1,0 +1,1 @@
+"""When: configuration, jobs and the command line. The only room that knows all others."""

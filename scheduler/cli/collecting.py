@@ -1,0 +1,312 @@
+"""Commands that bring figures in: collect, backfill, import, reparse."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scheduler.cli.app import app
+from scheduler.cli.common import Json, Progress, config, counted, moment, now, print_json, writing
+from storage.model import Reason, UptakeError, UsageError
+
+if TYPE_CHECKING:
+    from crawlers.engine import CrawlService, Report
+    from scheduler.config import Config
+    from scheduler.jobs import Setup
+    from storage.journal import Journal
+
+Work = Callable[["CrawlService", "Setup", Progress], Coroutine[Any, Any, "list[Report]"]]
+
+
+@app.command()
+def collect(
+    sources: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Only these; else all that are on.")] = None,
+    at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="The slot of that time instead of the latest.")] = None,
+    topic: Annotated[list[str] | None, typer.Option("--topic", metavar="T", help="Only this topic; may be given again.")] = None,
+    json: Json = False,
+) -> int:
+    """Measure what is due now, and exit.
+
+    What already has its figure for today is not asked again, so a second call changes nothing, and a call
+    after a crash goes on where the last one was cut off. Example: uptake collect github --topic pytorch
+    """
+    from scheduler import jobs
+
+    settings = config()
+    when = now()
+    slot = moment(at, "--at")
+    if slot is not None and slot > when:
+        raise UsageError(f"--at: {at} is in the future; nothing can be measured there yet")
+    check_topics(settings, topic)
+
+    async def work(service: CrawlService, setup: Setup, progress: Progress) -> list[Report]:
+        return await jobs.collect(service, setup, now=when, at=slot, topics=topic, progress=progress)
+
+    return crawl(settings, chosen(settings, sources), work, as_json=json)
+
+
+@app.command()
+def backfill(
+    source: Annotated[str, typer.Argument(help="The source whose history is read.")],
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="DATE", help="How far back; else as far as it is usual for the source.")
+    ] = None,
+    topic: Annotated[list[str] | None, typer.Option("--topic", metavar="T", help="Only this topic; may be given again.")] = None,
+    json: Json = False,
+) -> int:
+    """Read history, where the source has one.
+
+    What the source's allowance does not let in today is taken up by the next call.
+    Example: uptake backfill github --since 2020-01-01
+    """
+    from scheduler import jobs
+
+    settings = config()
+    when = now()
+    start = moment(since, "--since")
+    if start is not None and start > when:
+        raise UsageError(f"--since: {since} is in the future")
+    check_topics(settings, topic)
+    setups = chosen(settings, [source])
+    if not setups[0].source.history_slots(setups[0].topics.values(), when, start):
+        raise UsageError(f"{setups[0].source.title} has no history that can be read, or no topic names it; see `uptake sources {source}`")
+
+    async def work(service: CrawlService, setup: Setup, progress: Progress) -> list[Report]:
+        return await jobs.backfill(service, setup, now=when, since=start, topics=topic, progress=progress)
+
+    return crawl(settings, setups, work, as_json=json)
+
+
+@app.command()
+def reparse(
+    source: Annotated[str | None, typer.Argument(help="Only this source; else all.")] = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="DATE", help="Only runs since then.")] = None,
+    json: Json = False,
+) -> int:
+    """Read the kept responses again with newer parsers.
+
+    No host is asked for anything. Changed figures become revisions; the former ones stay readable with --as-of.
+    Example: uptake reparse github
+    """
+    from scheduler import jobs
+
+    settings = config()
+    when = now()
+    start = moment(since, "--since")
+
+    async def work(service: CrawlService, setup: Setup, progress: Progress) -> list[Report]:
+        return await jobs.reparse(service, setup, now=when, since=start, progress=progress)
+
+    setups = chosen(settings, [source] if source else None, even_off=True)
+    return crawl(settings, setups, work, as_json=json)
+
+
+@app.command("import")
+def import_(
+    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="CSV files with the columns of `uptake export`.")] = None,
+    form: Annotated[str, typer.Option("--format", help="csv: figures with a citation.")] = "csv",
+    starting_history: Annotated[
+        bool, typer.Option("--starting-history", help="The bundled figures on machine-learning frameworks.")
+    ] = False,
+    origin: Annotated[
+        str, typer.Option("--origin", help="Of rows that do not say: imported, or measured for an export of Uptake itself.")
+    ] = "imported",
+    partial: Annotated[bool, typer.Option("--partial", help="Import the good rows of a file that also has bad ones.")] = False,
+    json: Json = False,
+) -> int:
+    """Bring in published figures with their citations.
+
+    Columns: time,source,metric,topic,labels,value,bound,observed_at,citation. Imported figures are shown as
+    such and never mixed silently with measured ones. Example: uptake import figures.csv
+    """
+    from storage import figures, rollup
+
+    if form != "csv":
+        raise UsageError(f"--format: {form!r} is not known; there is: csv")
+    if origin not in {"imported", "measured"}:
+        raise UsageError(f"--origin: {origin!r} is not known; there are: imported, measured")
+    if not files and not starting_history:
+        raise UsageError("name a CSV file, or use --starting-history for the bundled figures")
+    settings = config()
+    batches = [("the starting history", figures.starting_history())] if starting_history else []
+    batches += [(str(path), figures.read_csv(_there(path), origin=origin)) for path in files or []]
+    report: list[dict[str, Any]] = []
+    failed = False
+    with writing(settings) as journal:
+        define_all(journal)
+        for name, batch in batches:
+            refused = bool(batch.problems) and not partial
+            if refused:
+                changes = None
+            else:
+                with journal.write() as tx:
+                    changes = figures.import_rows(tx, batch.rows)
+            failed |= bool(batch.problems)
+            report.append(
+                {
+                    "file": name,
+                    "imported": refused is False,
+                    "rows": len(batch.rows),
+                    "new": changes.new if changes else 0,
+                    "revised": changes.revised if changes else 0,
+                    "problems": [{"line": p.line, "message": p.message} for p in batch.problems],
+                }
+            )
+        with journal.write() as tx:
+            rollup.refresh(tx)
+    if json:
+        print_json(report)
+        return 1 if failed else 0
+    for entry in report:
+        for problem in entry["problems"]:
+            typer.echo(f"{entry['file']}, line {problem['line']}: {problem['message']}", err=True)
+        if entry["imported"]:
+            typer.echo(f"{entry['file']}: {counted(entry['rows'], 'figure')} read, {entry['new']:,} new, {entry['revised']:,} changed")
+        else:
+            typer.echo(f"{entry['file']}: nothing imported because of the lines above; mend them, or use --partial for the rest", err=True)
+    return 1 if failed else 0
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}")
+    return path
+
+
+def define_all(journal: Journal) -> None:
+    """Write down what every metric means, so that imported series of sources that never ran are understood."""
+    from crawlers.catalog import sources
+    from storage.vocabulary import SHARED
+
+    with journal.write() as tx:
+        tx.define(SHARED)
+        for name, cls in sources().items():
+            tx.define(cls.metrics(), name)
+
+
+def chosen(settings: Config, names: Sequence[str] | None, *, even_off: bool = False) -> list[Setup]:
+    """The sources that a command is about. One that was named and is off is a mistake with its remedy."""
+    from scheduler.config import near
+
+    if not names:
+        return settings.enabled() if not even_off else [settings.setup(name) for name in settings.sources]
+    for name in names:
+        if name not in settings.sources:
+            raise UsageError(f"there is no source {name!r}{near(name, settings.sources)}")
+        if not settings.sources[name].enabled and not even_off:
+            raise UsageError(f"{name} is off: {settings.sources[name].why_off}")
+    return [settings.setup(name) for name in dict.fromkeys(names)]
+
+
+def check_topics(settings: Config, topics: Sequence[str] | None) -> None:
+    from scheduler.config import near
+
+    for key in topics or []:
+        if key not in settings.topics:
+            raise UsageError(f"--topic: there is no topic {key!r}{near(key, settings.topics)}")
+
+
+def crawl(settings: Config, setups: Sequence[Setup], work: Work, *, as_json: bool = False) -> int:
+    """Run one piece of work for each source on one loop, show how it goes, and tell what it came to."""
+    import asyncio
+
+    from crawlers.engine import CrawlService, run_async
+    from storage import rollup
+
+    with writing(settings) as journal, Progress(quiet=as_json) as progress:
+
+        async def main() -> tuple[list[Report], bool]:
+            service = CrawlService(journal, settings.manners, reactor=settings.reactor)
+            loop = asyncio.get_running_loop()
+            tasks = [asyncio.ensure_future(work(service, setup, progress)) for setup in setups]
+
+            async def stop() -> None:
+                await service.close()
+                if tasks:
+                    _, waiting = await asyncio.wait(tasks, timeout=1)
+                    for task in waiting:  # for another process, say
+                        task.cancel()
+
+            stopping: list[asyncio.Task[None]] = []
+            for name in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(name, lambda: stopping.append(loop.create_task(stop())))
+            try:
+                results = await asyncio.gather(*tasks, return_exceptions=True)
+                for failure in (r for r in results if isinstance(r, Exception)):
+                    raise failure
+                return [report for r in results if isinstance(r, list) for report in r], service.stopping
+            finally:
+                await asyncio.gather(*stopping)
+                service.shutdown()
+
+        reports, stopped = run_async(main, reactor=settings.reactor)
+        if not stopped:
+            with journal.write() as tx:
+                rollup.refresh(tx)
+    code = tell(reports, settings, as_json=as_json)
+    if stopped:
+        raise UptakeError("stopped; what was captured is kept, and the same command goes on from there")
+    return code
+
+
+def tell(reports: Sequence[Report], settings: Config, *, as_json: bool) -> int:
+    """What runs came to: a line a source, then what is missing and why, then what helps. Exit code 1 if some is missing."""
+    failed = any(r.tally.missing for r in reports)
+    if as_json:
+        print_json([as_dict(r) for r in reports])
+        return int(failed)
+    if not reports:
+        typer.echo("Everything that can be asked for now has its figure already; nothing was asked.")
+    for report in reports:
+        title = settings.sources[report.source].source.title
+        t = report.tally
+        held = f", {t.suspect} held as doubtful" if t.suspect else ""
+        changed = f", {counted(t.changes.new, 'new figure')}" + (f", {t.changes.revised:,} revised" if t.changes.revised else "")
+        typer.echo(
+            f"{title}: {t.measured} of {t.planned} measured{held}{changed} ({counted(report.requests, 'request')}, {report.seconds:.1f} s)"
+        )
+        for reason, count in t.missing.most_common():
+            example = next(m for m in t.details if str(m.reason) == reason)
+            typer.echo(f"  {count} missing, {WORDS.get(reason, reason)}: {example.slot.series}: {example.detail}")
+        for damage in report.damage:
+            typer.echo(f"  a raw response cannot be read: {damage}", err=True)
+        if report.remark:
+            typer.echo(f"  {report.remark}")
+    return int(failed)
+
+
+def as_dict(report: Report) -> dict[str, Any]:
+    t = report.tally
+    return {
+        "source": report.source,
+        "planned": t.planned,
+        "measured": t.measured,
+        "suspect": t.suspect,
+        "missing": dict(t.missing),
+        "new": t.changes.new,
+        "revised": t.changes.revised,
+        "requests": report.requests,
+        "seconds": round(report.seconds, 3),
+        "remark": report.remark,
+        "details": [{"series": str(m.slot.series), "time": m.slot.time, "reason": str(m.reason), "detail": m.detail} for m in t.details],
+    }
+
+
+WORDS = {
+    str(Reason.ROBOTS): "robots.txt does not allow it",
+    str(Reason.TOO_LARGE): "the answer was too large",
+    str(Reason.TRUNCATED): "the answer was cut off",
+    str(Reason.BLOCKED): "the site refused",
+    str(Reason.THROTTLED): "the site asked to slow down",
+    str(Reason.PARSE_ERROR): "the answer could not be read",
+    str(Reason.NOT_FOUND): "not found there",
+    str(Reason.UNREACHABLE): "could not be reached",
+    str(Reason.BUDGET): "today's allowance is spent",
+    str(Reason.DOWNTIME): "nobody measured when it was time",
+    str(Reason.UNANSWERED): "no answer spoke of it",
+    "suspect": "held as doubtful",
+}

@@ -1,0 +1,5 @@
+"""Imports every module that registers commands."""
+
+from scheduler.cli import collecting, first_run, marks, naming, reading, setting_up, showing
+
+__all__ = ["collecting", "first_run", "marks", "naming", "reading", "setting_up", "showing"]

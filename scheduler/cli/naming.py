@@ -1,0 +1,195 @@
+"""Commands about topics and their names at the sources: check, add."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scheduler.cli.app import app
+from scheduler.cli.common import Json, config, counted, now, print_json
+from storage.model import Topic, UsageError
+
+if TYPE_CHECKING:
+    from crawlers.source import Preview
+    from scheduler.config import Config
+
+
+@app.command()
+def check(
+    source: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Only these.")] = None,
+    topic: Annotated[list[str] | None, typer.Option("--topic", metavar="T", help="Only this topic; may be given again.")] = None,
+    json: Json = False,
+) -> int:
+    """Is all well? Config, journal, hosts, what names match.
+
+    Shows a preview for each topic and source. Look at the previews before you trust a figure: "Go" also finds go-to-market.
+    Example: uptake check --topic pytorch
+    """
+    from scheduler.cli.collecting import check_topics, chosen
+    from storage.database import verify
+    from storage.journal import FILE
+
+    settings = config()
+    check_topics(settings, topic)
+    journal = settings.store / FILE
+    if journal.exists():
+        verify(journal)
+    setups = chosen(settings, source)
+    found = previews(settings, [s.name for s in setups], topic)
+    off = {n: s.why_off for n, s in settings.sources.items() if not s.enabled and (not source or n in source)}
+    if json:
+        print_json(
+            {
+                "config": str(settings.path),
+                "journal": "intact" if journal.exists() else "not there yet",
+                "off": off,
+                "previews": {n: [{"topic": p.topic, "text": p.text, "found": p.found} for p in ps] for n, ps in found.items()},
+            }
+        )
+    else:
+        typer.echo(
+            f"{settings.path}: {counted(settings.topics, 'topic')} in {counted(settings.baskets, 'basket')}, {counted(setups, 'source')} on"
+        )
+        typer.echo(f"{journal}: {'intact' if journal.exists() else 'not there yet'}")
+        for name, lines in found.items():
+            typer.echo(f"\n{settings.sources[name].source.title}")
+            for p in lines:
+                typer.echo(f"  {'' if p.found else '! '}{p.topic + ': ' if p.topic else ''}{p.text}")
+            if not lines:
+                typer.echo("  nothing to show: no topic has a name here, or the source has no preview")
+        for name, why in off.items():
+            typer.echo(f"\n{name} is off: {why}")
+    return int(any(not p.found for ps in found.values() for p in ps))
+
+
+def previews(settings: Config, names: list[str], topics: list[str] | None = None) -> dict[str, list[Preview]]:
+    """What the topics' names match at these sources; failures are lines too."""
+    import asyncio
+
+    from crawlers.engine import CrawlService, run_async
+    from scheduler import jobs
+    from storage.journal import Journal
+
+    async def main() -> dict[str, list[Preview]]:
+        with Journal.open(settings.store, writable=True) as journal:
+            service = CrawlService(journal, settings.manners, reactor=settings.reactor)
+            try:
+                work = (jobs.preview(service, settings.setup(n), now=now(), topics=topics) for n in names)
+                results = await asyncio.gather(*work, return_exceptions=True)
+            finally:
+                service.shutdown()
+        for failure in (r for r in results if isinstance(r, BaseException)):
+            raise failure
+        return {r.source: list(dict.fromkeys(r.previews)) for r in results if not isinstance(r, BaseException)}
+
+    return run_async(main, reactor=settings.reactor)
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help='What it is called, as people write it: "scikit-learn".')],
+    github: Annotated[str | None, typer.Option("--github", metavar="OWNER/NAME", help="Its repository.")] = None,
+    stackoverflow: Annotated[str | None, typer.Option("--stackoverflow", metavar="TAG", help="Its tag there.")] = None,
+    jobs: Annotated[
+        list[str] | None, typer.Option("--jobs", metavar="PHRASE", help="What job postings call it; may be given again.")
+    ] = None,
+    basket: Annotated[str | None, typer.Option("--basket", help="The basket that it joins, else the only one.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, write nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
+) -> int:
+    """Follow one more technology.
+
+    Proposes its names per source, shows what they match, and writes it into the config.
+    Example: uptake add Polars --github pola-rs/polars
+    """
+    from dataclasses import replace
+
+    settings = config()
+    key = re.sub(r"[^a-z0-9.+_-]+", "-", name.strip().lower()).lstrip("-._+").rstrip("-")
+    if not key:
+        raise UsageError(f"{name!r} has no letter or digit in it to make a key of")
+    if key in settings.topics:
+        raise UsageError(f"[topics.{key}] is in {settings.path} already; edit it there")
+    joins = _basket(settings, basket)
+    given = {"github": github, "stackoverflow": stackoverflow}
+    names: dict[str, Any] = {
+        "github": github or f"{key}/{key}",
+        "stackoverflow": stackoverflow or key,
+        "jobs": [f'"{p}"' if '"' not in p else p for p in jobs or [name]],
+        "search": name,
+    }
+    for guess, value in given.items():
+        if not value and not _readable(settings, guess, Topic(key, name, names)):
+            names.pop(guess)
+    for s in settings.sources.values():
+        s.source.check(Topic(key, name, names))
+    typer.echo(f"{name}: asking what its names match …")
+    trial = replace(settings, topics={key: Topic(key, name, names)})
+    found = previews(trial, [n for n, s in settings.sources.items() if s.enabled])
+    doubtful = []
+    for source, lines in found.items():
+        for p in lines:
+            typer.echo(f"  {settings.sources[source].source.title}: {'' if p.found else '! '}{p.text}")
+        signal = next((s for s in settings.sources[source].source.signals if s in names), None)
+        if signal == source and not any(p.topic == key and p.found for p in lines):
+            doubtful.append(signal)
+    for signal in doubtful:
+        if not given[signal]:
+            typer.echo(f"  left out: {signal} = {names[signal]!r} was only a guess and nothing was found by it; name it with --{signal}")
+            names.pop(signal)
+    if dry_run:
+        return 0
+    if not yes and sys.stdin.isatty() and not typer.confirm(f"Write [topics.{key}] into {settings.path}?", default=True):
+        return 0
+    _write_topic(settings.path, key, name, names, joins)
+    history = f", and uptake backfill github --topic {key}" if "github" in names else ""
+    typer.echo(f"wrote [topics.{key}] into {settings.path}, basket {joins}. Next: uptake collect --topic {key}{history}")
+    return 0
+
+
+def _readable(settings: Config, signal: str, topic: Topic) -> bool:
+    """Whether a guess can be a name at all: c++/c++ is no repository."""
+    try:
+        for s in settings.sources.values():
+            if s.source.signals == (signal,):
+                s.source.check(topic)
+    except UsageError:
+        return False
+    return True
+
+
+def _basket(settings: Config, wanted: str | None) -> str:
+    if wanted is not None:
+        if wanted not in settings.baskets:
+            raise UsageError(f"--basket: there is no basket {wanted!r}; there are: {', '.join(settings.baskets)}")
+        return wanted
+    if len(settings.baskets) != 1:
+        raise UsageError(
+            f"say with --basket which one it joins: {', '.join(settings.baskets) or 'there is none yet, write a [baskets.…] section'}"
+        )
+    return next(iter(settings.baskets))
+
+
+def _write_topic(path: Path, key: str, title: str, names: dict[str, Any], basket: str) -> None:
+    import tomlkit
+
+    from scheduler.config import load
+
+    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    section = tomlkit.table()
+    section["title"] = title
+    for signal, value in names.items():
+        section[signal] = value
+    document["topics"][key] = section
+    document["baskets"][basket]["topics"].append(key)
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(tomlkit.dumps(document), encoding="utf-8")
+    try:
+        load(temporary)  # never leave a file behind that the next command refuses
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

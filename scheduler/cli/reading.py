@@ -1,0 +1,150 @@
+"""Commands that read figures and how they came about: status, trace, export. They never wait for a writer."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scheduler.cli.app import app
+from scheduler.cli.common import AsOf, Json, Until, config, counted, moment, now, print_json, reading, sequence_at, size, table, until_end
+from storage.model import Series, UsageError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from scheduler.config import Config
+    from storage.exports import Selection
+
+
+@app.command()
+def status(
+    weeks: Annotated[int, typer.Option("--weeks", min=1, max=520, help="How many weeks back.")] = 6,
+    as_of: AsOf = None,
+    json: Json = False,
+) -> None:
+    """What was measured, what is missing and why.
+
+    Coverage per source and week, what is cut off, sizes. Example: uptake status --weeks 12
+    """
+    from scheduler.cli.collecting import WORDS
+    from scheduler.status import status as gather
+    from storage.periods import day, iso
+
+    settings = config()
+    end = until_end(as_of, "--as-of")
+    with reading(settings) as journal:
+        sequence = sequence_at(journal, as_of)
+        with journal.read() as connection:
+            found = gather(connection, settings.store, now=now() if end is None else end, weeks=weeks, as_of=sequence)
+    if json:
+        print_json(found.to_dict())
+        return
+    outcomes = sorted({o for weeks_ in found.coverage.values() for c in weeks_.values() for o in c}, key=lambda o: (o != "measured", o))
+    rows = [
+        [source, day(week), *(str(counts[o]) if counts[o] else "" for o in outcomes)]
+        for source, by_week in found.coverage.items()
+        for week, counts in sorted(by_week.items(), reverse=True)
+    ]
+    if rows:
+        typer.echo(table(rows, ["source", "week from", *outcomes], right=frozenset(range(2, 2 + len(outcomes)))))
+    else:
+        typer.echo("Nothing was measured in these weeks. `uptake collect` measures now.")
+    for t in found.troubles:
+        reason = t["outcome"].removeprefix("missing(").removesuffix(")")
+        typer.echo(f"{t['source']}: {t['slots']} {WORDS.get(reason, reason)}; the last: {t['series']} at {t['time']}: {t['detail']}")
+    for source, seen in sorted(found.last_success.items()):
+        typer.echo(f"{source}: newest figure seen {iso(seen)}")
+    if found.unfinished:
+        typer.echo(f"Cut off and to be gone on with by the next `uptake collect`: {', '.join(found.unfinished)}")
+    sizes = f"journal {size(found.sizes['journal'])}, raw responses {size(found.sizes['captures'])}"
+    typer.echo(f"{counted(found.figures, 'figure')} in {found.series:,} series; {sizes}")
+
+
+@app.command()
+def trace(
+    series: Annotated[str, typer.Argument(help='Its name, like github.stars{topic="pytorch"}.')],
+    time: Annotated[str | None, typer.Argument(help="The figure's time; else the newest.")] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="Show the whole response.")] = False,
+    json: Json = False,
+) -> None:
+    """Follow a number to the page it was read from.
+
+    Shows the request, the response, the parser's version and earlier values.
+    Example: uptake trace 'github.stars{topic="pytorch"}'
+    """
+    from scheduler.trace import trace as follow
+
+    settings = config()
+    name, when = Series.parse(series), moment(time, "TIME")
+    with reading(settings) as journal, journal.read() as connection:
+        found = follow(connection, settings.store / "captures", name, when, whole=whole or json)
+    if json:
+        print_json(found.document)
+    else:
+        typer.echo(found.text())
+
+
+@app.command()
+def export(
+    form: Annotated[str, typer.Option("--format", metavar="csv|json|parquet|lp", help="lp is InfluxDB's line protocol.")] = "csv",
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Else standard output.")] = None,
+    metric: Annotated[str | None, typer.Option("--metric", metavar="M", help="Only this metric.")] = None,
+    topic: Annotated[list[str] | None, typer.Option("--topic", metavar="T", help="Only this topic; may be given again.")] = None,
+    source: Annotated[str | None, typer.Option("--source", metavar="S", help="Only this source.")] = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="From this time on.")] = None,
+    until: Until = None,
+    as_of: AsOf = None,
+    suspect: Annotated[bool, typer.Option("--suspect", help="Also figures that are held as doubtful; they say so.")] = False,
+) -> None:
+    """Series out as CSV, JSON, Parquet or line protocol.
+
+    With bounds, times of observation and where each figure was read. Example: uptake export --topic pytorch > pytorch.csv
+    """
+    from storage import exports
+
+    if form not in exports.FORMATS:
+        raise UsageError(f"--format: {form!r} is not known; there are: {', '.join(exports.FORMATS)}")
+    if form == "parquet" and output is None and sys.stdout.isatty():
+        raise UsageError("Parquet is not for a terminal; name a file with --output")
+    settings = config()
+    ends = [t for t in (until_end(until), until_end(as_of, "--as-of")) if t is not None]
+    with reading(settings) as journal:
+        selection = exports.Selection(
+            metric=metric,
+            topics=topic,
+            source=source,
+            since=moment(since, "--since"),
+            until=min(ends, default=None),
+            as_of=sequence_at(journal, as_of),
+            suspect=suspect,
+        )
+        with journal.read() as connection:
+            _check_selection(connection, settings, selection)
+            if output is None:
+                exports.FORMATS[form](connection, sys.stdout.buffer, selection)
+                sys.stdout.buffer.flush()
+                return
+            temporary = output.with_name(output.name + ".part")
+            with temporary.open("wb") as file:
+                rows = exports.FORMATS[form](connection, file, selection)
+            temporary.replace(output)
+    typer.echo(f"wrote {counted(rows, 'figure')} to {output}")
+
+
+def _check_selection(connection: Connection, settings: Config, selection: Selection) -> None:
+    """A name that nothing bears is a slip of the pen: an empty file would hide it."""
+    from scheduler.config import near
+    from storage.frames import catalogue
+
+    known = catalogue(connection)
+    for option, wanted, names in (
+        ("--metric", [selection.metric], {*known["metric"]}),
+        ("--topic", selection.topics or [], {*known["topic"], *settings.topics} - {""}),
+        ("--source", [selection.source], {*known["source"], *settings.sources} - {""}),
+    ):
+        for name in wanted:
+            if name is not None and name not in names:
+                raise UsageError(f"{option}: there is no {option[2:]} {name!r}{near(name, names)}")

@@ -1,0 +1,155 @@
+"""Commands about what there is to measure: sources, plan."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scheduler.cli.app import app
+from scheduler.cli.common import Json, config, print_json, table
+from storage.model import UsageError
+
+if TYPE_CHECKING:
+    from scheduler.config import SourceSetting
+
+
+@app.command()
+def sources(
+    name: Annotated[str | None, typer.Argument(help="One source, in full.")] = None,
+    json: Json = False,
+) -> None:
+    """Every source: what it counts, cost, terms, on or off.
+
+    Example: uptake sources github
+    """
+    settings = config()
+    if name is not None and name not in settings.sources:
+        from scheduler.config import near
+
+        raise UsageError(f"there is no source {name!r}{near(name, settings.sources)}")
+    wanted = [settings.sources[name]] if name else list(settings.sources.values())
+    if json:
+        documents = [describe(s) for s in wanted]
+        print_json(documents[0] if name else documents)
+    elif name:
+        typer.echo(_in_full(wanted[0]))
+    else:
+        typer.echo("\n\n".join(_in_short(s) for s in wanted))
+        typer.echo("\nOne in full: uptake sources NAME. What your topics cost: uptake plan.")
+
+
+def _in_short(s: SourceSetting) -> str:
+    """A source in a few lines that fit a terminal."""
+    allowance = s.source.allowance(s.options)
+    cost = s.source.requests_per_day(10, s.options) / 10
+    indent = " " * 4
+    lines = [
+        f"counts {', '.join(dict.fromkeys(m.name for m in s.source.metrics()))}",
+        f"about {cost:.1f} requests per topic and day; allowed: {allowance.words if allowance else 'not published'}",
+        f"terms, read {s.source.terms.checked}: {s.source.terms.gist}",
+    ]
+    wide = min(shutil.get_terminal_size((100, 24)).columns, 110)
+    told = [textwrap.fill(line, wide, initial_indent=indent, subsequent_indent=indent) for line in lines]
+    return "\n".join([f"{s.source.name}: {'on' if s.enabled else f'off, {s.why_off}'}", *told])
+
+
+def describe(s: SourceSetting) -> dict[str, Any]:
+    """A source's declaration and settings as plain data."""
+    cls = s.source
+    allowance = cls.allowance(s.options)
+    return {
+        "name": cls.name,
+        "title": cls.title,
+        "about": cls.about,
+        "enabled": s.enabled,
+        "why_off": s.why_off,
+        "counts": [
+            {
+                "metric": row.metric.name,
+                "version": row.metric.version,
+                "kind": str(row.metric.kind),
+                "unit": row.metric.unit,
+                "cadence": str(row.metric.cadence),
+                "labels": dict(row.labels),
+                "per_topic": row.per_topic,
+                "note": row.metric.note,
+            }
+            for row in cls.counts
+        ],
+        "topic_keys": list(cls.signals),
+        "endpoints": {k: s.endpoints.get(k) or v for k, v in cls.endpoints.items()},
+        "options": [
+            {"name": o.name, "help": o.help, "secret": o.secret, "required": o.required, "set": o.name in s.options} for o in cls.options
+        ],
+        "schedule": s.schedule,
+        "terms": {"url": cls.terms.url, "checked": cls.terms.checked, "gist": cls.terms.gist},
+        "allowance": {"requests": allowance.requests, "per": allowance.per, "words": allowance.words} if allowance else None,
+        "requests_per_topic_and_day": cls.requests_per_day(10, s.options) / 10,
+    }
+
+
+def _in_full(s: SourceSetting) -> str:
+    d = describe(s)
+    lines = [f"{d['title']} ({d['name']}): {'on' if s.enabled else 'off, ' + s.why_off}", "", d["about"], "", "Counts"]
+    for c in d["counts"]:
+        labels = "".join(f" {k}={v}" for k, v in c["labels"].items())
+        lines.append(f"  {c['metric']}{labels}  ({c['kind']}, {c['unit']}, each {c['cadence']}{'' if c['per_topic'] else ', denominator'})")
+        lines.append(f"      {c['note']}")
+    lines += ["", f"A topic names itself here by: {', '.join(d['topic_keys'])} (the first one present)"]
+    lines += ["", "Endpoints (keys of its config section)", *(f"  {k} = {v!r}" for k, v in d["endpoints"].items())]
+    if d["options"]:
+        lines += ["", "Options"]
+        for o in d["options"]:
+            way = f"environment UPTAKE_{s.source.name.upper()}_{o['name'].upper()}, or {o['name']}_file" if o["secret"] else o["name"]
+            lines.append(f"  {way}: {o['help']} ({'set' if o['set'] else 'not set'})")
+    lines += ["", f"Schedule (UTC): {d['schedule']}", f"Terms, read {d['terms']['checked']}: {d['terms']['gist']} {d['terms']['url']}"]
+    return "\n".join(lines)
+
+
+@app.command()
+def plan(
+    topics: Annotated[
+        int | None, typer.Option("--topics", metavar="N", min=0, help="For this many topics instead of the configured ones.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Requests a day against each source's allowance.
+
+    Exit code 1 where they do not fit. Example: uptake plan --topics 1000
+    """
+    settings = config()
+    rows: list[dict[str, Any]] = []
+    for name, s in settings.sources.items():
+        named = topics if topics is not None else sum(1 for t in settings.topics.values() if s.source.name_of(t) is not None)
+        cost = s.source.requests_per_day(named, s.options) if named else 0.0
+        allowance = s.source.allowance(s.options)
+        limit = allowance.per_day if allowance else None
+        limit = min(x for x in (limit, s.budget) if x is not None) if limit is not None or s.budget is not None else None
+        rows.append(
+            {
+                "source": name,
+                "enabled": s.enabled,
+                "topics": named,
+                "requests_per_day": round(cost, 1),
+                "allowance_per_day": limit,
+                "fits": limit is None or cost <= limit,
+            }
+        )
+    if json:
+        print_json(rows)
+    else:
+        cells = [
+            [
+                r["source"] + ("" if r["enabled"] else " (off)"),
+                str(r["topics"]),
+                f"{r['requests_per_day']:,.0f}",
+                f"{r['allowance_per_day']:,}" if r["allowance_per_day"] is not None else "not published",
+                "fits" if r["fits"] else f"does not fit: {r['requests_per_day'] / r['allowance_per_day']:.1f} days for one day's figures",
+            ]
+            for r in rows
+        ]
+        typer.echo(table(cells, ["source", "topics", "requests a day", "allowed a day", ""], right=frozenset({1, 2, 3})))
+    return 0 if all(r["fits"] or not r["enabled"] for r in rows) else 1

@@ -1,0 +1,182 @@
+"""``uptake.toml``: read, checked, and handed down as plain values. Every mistake names its place and the remedy."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import ValidationError
+
+from crawlers.catalog import sources
+from crawlers.job import Manners
+from crawlers.keywords import Keywords
+from scheduler.config_sections import Crawl, Digest, File, Http, Influxdb, Mail, Store, first_mistake, near
+from scheduler.config_sources import SourceSetting, cron, source_setting
+from scheduler.jobs import Setup
+from storage.model import Basket, Topic, UsageError
+
+__all__ = ["Config", "Crawl", "Digest", "Http", "Influxdb", "Mail", "SourceSetting", "Store", "load", "locate", "near", "read"]
+
+DEFAULT = "uptake.toml"
+SIGNALS = ("github", "medium", "devto", "stackoverflow", "jobs", "papers", "search", "pypi", "wikipedia", "huggingface")
+_KEY = re.compile(r"[a-z0-9][a-z0-9._+-]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration, checked."""
+
+    path: Path
+    store: Path
+    manners: Manners
+    reactor: bool
+    topics: Mapping[str, Topic]
+    baskets: Mapping[str, Basket]
+    sources: Mapping[str, SourceSetting]
+    snapshot: str  # canonical JSON of the file, for the journal; holds no secret
+    http: Http = field(default_factory=Http)
+
+    def setup(self, name: str) -> Setup:
+        """What a job needs to know of one source."""
+        s = self.sources[name]
+        return Setup(s.source, self.topics, s.endpoints, s.options, s.delay, s.obey_robots, s.budget, self.snapshot)
+
+    def enabled(self) -> list[Setup]:
+        return [self.setup(name) for name, s in self.sources.items() if s.enabled]
+
+
+def locate(path: str | None = None) -> Path:
+    """The file to read: the argument, else ``$UPTAKE_CONFIG``, else ``./uptake.toml``."""
+    return Path(path or os.environ.get("UPTAKE_CONFIG") or DEFAULT)
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
+    """Read and check a configuration file. Raises `UsageError`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no {path}; `uptake init` writes one, or name yours with --config or UPTAKE_CONFIG") from error
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"cannot read {path}: it is not UTF-8 (byte {error.start})") from error
+    try:
+        return read(tomllib.loads(text), path, os.environ if environment is None else environment)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from error
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def read(raw: dict[str, Any], path: Path, environment: Mapping[str, str]) -> Config:
+    """Check a parsed file and resolve what it leaves out."""
+    try:
+        file = File.model_validate(raw)
+    except ValidationError as error:
+        raise UsageError(first_mistake(error)) from error
+    topics = {key: _topic(key, value) for key, value in file.topics.items()}
+    _check_renames(topics)
+    for cls in sources().values():
+        for topic in topics.values():
+            cls.check(topic)
+    baskets = {key: Basket(key, b.title or key, tuple(dict.fromkeys(b.topics))) for key, b in file.baskets.items()}
+    _check_baskets(topics, baskets)
+    if file.digest is not None:
+        cron(file.digest.schedule, "[digest] schedule")
+        _timezone(file.digest.timezone, "[digest] timezone")
+        for name in file.digest.baskets:
+            _known(name, baskets, "[digest] baskets", "basket")
+    for name in file.sources:
+        _known(name, sources(), f"[sources.{name}]", "source")
+    settings = {
+        name: source_setting(cls, file.sources.get(name, {}), file.crawl, path.parent, environment) for name, cls in sources().items()
+    }
+    crawl = file.crawl
+    return Config(
+        path=path,
+        store=_folder(file.store.path, path.parent),
+        manners=Manners(crawl.contact, crawl.delay, crawl.obey_robots, crawl.timeout, max_wait=crawl.max_wait),
+        reactor=crawl.reactor,
+        topics=topics,
+        baskets=baskets,
+        sources=settings,
+        snapshot=json.dumps(raw, sort_keys=True, ensure_ascii=False, default=str),
+        http=file.http,
+    )
+
+
+def _folder(text: str, beside: Path) -> Path:
+    """The store's folder; a relative one is beside the configuration."""
+    try:
+        if not text.strip() or "\0" in text:
+            raise RuntimeError("it is no path")  # noqa: TRY301  # what expanduser raises too
+        return beside / Path(text).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"[store] path: {text!r} cannot be used: {error}; write a folder's path") from error
+
+
+def _known(name: str, known: Mapping[str, object], place: str, what: str) -> None:
+    if name not in known:
+        raise UsageError(f"{place}: there is no {what} {name!r}{near(name, known)}")
+
+
+def _topic(key: str, value: dict[str, Any]) -> Topic:
+    if not _KEY.match(key):
+        raise UsageError(f"[topics.{key}]: a topic's key has only small letters, digits and . _ + - in it")
+    allowed = {"title", "formerly", *SIGNALS, *sources(), *(signal for cls in sources().values() for signal in cls.signals)}
+    for name in value:
+        if name not in allowed:
+            raise UsageError(f"[topics.{key}] {name}: unknown key{near(name, allowed)}")
+    title, formerly = value.get("title", key), value.get("formerly", [])
+    if not isinstance(title, str):
+        raise UsageError(f"[topics.{key}] title: write text in quotes, not {title!r}")
+    if not _texts(formerly):
+        raise UsageError(f'[topics.{key}] formerly: write a list of former keys, ["old-key"]')
+    names = {k: v for k, v in value.items() if k not in {"title", "formerly"}}
+    for name, entry in names.items():
+        if not isinstance(entry, str | dict) and not _texts(entry):
+            raise UsageError(f"[topics.{key}] {name}: write text, a list of texts, or a table with any and not")
+        if name in SIGNALS and isinstance(entry, dict):
+            Keywords.read(entry, f"[topics.{key}] {name}")
+    return Topic(key, title, names, tuple(formerly))
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(v, str) for v in value)
+
+
+def _check_renames(topics: Mapping[str, Topic]) -> None:
+    """A former key belongs to one topic, and to none that is there: its series would go back and forth."""
+    taken: dict[str, str] = {}
+    for topic in topics.values():
+        for old in topic.formerly:
+            if old in topics:
+                raise UsageError(f"[topics.{topic.key}] formerly: {old!r} is a topic of its own; remove [topics.{old}] or the former key")
+            if taken.setdefault(old, topic.key) != topic.key:
+                raise UsageError(
+                    f"[topics.{topic.key}] formerly: {old!r} is the former key of {taken[old]!r} already; keep it in one of them"
+                )
+
+
+def _check_baskets(topics: Mapping[str, Topic], baskets: Mapping[str, Basket]) -> None:
+    for basket in baskets.values():
+        for key in basket.topics:
+            _known(key, topics, f"[baskets.{basket.key}] topics", "topic")
+    grouped = {key for basket in baskets.values() for key in basket.topics}
+    for key in topics:
+        if key not in grouped:
+            raise UsageError(f"[topics.{key}]: the topic is in no basket; add {key!r} to the topics of a [baskets.…] section")
+
+
+def _timezone(name: str, place: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise UsageError(f'{place}: there is no time zone {name!r}; write one like "Europe/Berlin" or "UTC"') from error

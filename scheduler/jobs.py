@@ -1,0 +1,257 @@
+"""What is done for a source: plan what is due, finish what a dead process began, collect, backfill, read again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from sqlalchemy import Connection
+
+from crawlers.engine import CrawlService, Report, hosts
+from crawlers.job import Job, Manners, Mode
+from crawlers.source import SourceSpider
+from storage import ledger
+from storage.journal import Journal
+from storage.lookups import recall
+from storage.model import Reason, Slot, State, Topic
+from storage.periods import DAY, HOUR, expires
+
+REPARSE = "reparse"
+PASSED = "its time had passed when it was asked for"
+Progress = Callable[[str, int, int], None]  # source, slots done, slots planned
+
+
+def silent(_source: str, _done: int, _planned: int) -> None:
+    """No progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """One source as the config has it, in plain values."""
+
+    source: type[SourceSpider]
+    topics: Mapping[str, Topic]
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
+    delay: float | None = None  # seconds, where the source's section asks for more than [crawl]
+    obey_robots: bool | None = None
+    budget: int | None = None  # requests a day, where the user wants less than the source allows
+    config: str = ""  # the configuration's text, without secrets
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    @property
+    def locks(self) -> list[str]:
+        return [f"source-{self.name}", *hosts(self.source, self.endpoints)]
+
+
+def due(connection: Connection, slots: Sequence[Slot]) -> list[Slot]:
+    """The slots that have no value yet. One that is held as suspect has one."""
+    return [s for s in slots if ledger.point_state(connection, s) not in {State.GOOD, State.SUSPECT}]
+
+
+def budget(connection: Connection, setup: Setup, now: int) -> int | None:
+    """Requests that may still be sent: the operator's allowance and the user's, less what was sent in their time."""
+    limits = []
+    allowance = setup.source.allowance(setup.options)
+    if allowance is not None:
+        limits.append((allowance.requests, HOUR if allowance.per == "hour" else DAY))
+    if setup.budget is not None:
+        limits.append((setup.budget, DAY))
+    return min((limit - sent(connection, setup.name, now - window) for limit, window in limits), default=None)
+
+
+def sent(connection: Connection, source: str, since: int) -> int:
+    """Requests of a source that were answered since a time, as its captures tell."""
+    sql = "SELECT count(*) FROM evidence e JOIN runs r ON r.id = e.run WHERE r.source = ? AND e.kind = 'capture' AND e.fetched_at >= ?"
+    return int(connection.exec_driver_sql(sql, (source, since)).scalar() or 0)
+
+
+async def collect(
+    service: CrawlService,
+    setup: Setup,
+    *,
+    now: int,
+    at: int | None = None,
+    topics: Sequence[str] | None = None,
+    progress: Progress = silent,
+) -> list[Report]:
+    """Measure what is due for a source, and first finish what a dead process left. One report a run.
+
+    ``at`` addresses the slot of another moment: flows of it are measured where the source has history, a
+    level that has passed ends as *missing(downtime)*.
+    """
+    async with service.locks.hold(setup.locks):
+        recovered = await recover(service, setup, now=now, progress=progress)
+        reports = [report for report, _ in recovered]
+        answered = {slot for _, run in recovered for slot in run.slots}  # just now; asking again would be asking twice
+        chosen = [t for t in setup.topics.values() if topics is None or t.key in topics]
+        slots = [s for s in setup.source.slots(chosen, now if at is None else at) if s not in answered]
+        with service.journal.read() as connection:
+            slots = due(connection, slots)
+        if slots and not service.stopping:
+            reports.append(await _run(service, setup, ledger.COLLECT, slots, now=now, progress=progress))
+    return reports
+
+
+async def backfill(
+    service: CrawlService, setup: Setup, *, now: int, since: int | None, topics: Sequence[str] | None = None, progress: Progress = silent
+) -> list[Report]:
+    """Read a source's own history. ``since`` None: as far as the source goes by itself."""
+    async with service.locks.hold(setup.locks):
+        reports = [report for report, _ in await recover(service, setup, now=now, progress=progress)]
+        chosen = [t for t in setup.topics.values() if topics is None or t.key in topics]
+        slots = setup.source.history_slots(chosen, now, since)
+        if slots and not service.stopping:
+            reports.append(await _run(service, setup, ledger.BACKFILL, slots, now=now, since=since, progress=progress))
+    return reports
+
+
+async def recover(service: CrawlService, setup: Setup, *, now: int, progress: Progress = silent) -> list[tuple[Report, ledger.Run]]:
+    """Finish the runs of a source whose process died: captured answers are read again, the rest is fetched.
+
+    Where a slot can no longer be measured honestly, what was captured is used and the rest is *missing(downtime)*.
+    The caller holds the source's lock, so that nobody else can be at it.
+    """
+    with service.journal.read() as connection:
+        left = ledger.unfinished(connection, setup.name)
+    done = []
+    for run in left:
+        metrics = {m.name: m for m in setup.source.metrics()}
+        passed = any(s.series.metric not in metrics or expires(metrics[s.series.metric], s.time, now) for s in run.slots)
+        over = bool(run.rereads) or (run.kind == ledger.COLLECT and passed)
+        report = await _again(service, setup, run, now=now, only=Reason.DOWNTIME if over else None, progress=progress)
+        done.append((report, run))
+    return done
+
+
+async def _run(
+    service: CrawlService, setup: Setup, kind: str, slots: Sequence[Slot], *, now: int, since: int | None = None, progress: Progress
+) -> Report:
+    """Plan and do one run. Slots that have passed are ended at once, nothing is asked for them."""
+    metrics = {m.name: m for m in setup.source.metrics()}
+    passed = [s for s in slots if kind == ledger.COLLECT and expires(metrics[s.series.metric], s.time, now)]
+
+    def plan() -> tuple[ledger.Run, int | None]:
+        with service.journal.write(now=now) as tx:
+            tx.define(setup.source.metrics(), setup.name)
+            run = ledger.open_run(tx, setup.name, kind, slots, now=now, parser=setup.source.parser, config=setup.config)
+            ledger.end_slots(tx, run, [s.missing(Reason.DOWNTIME, PASSED) for s in passed])
+            return run, budget(tx.connection, setup, now)
+
+    run, left = await service.in_writer(plan)
+    ahead = [s for s in run.slots if s not in set(passed)]
+    report = await _crawl(service, setup, run, slots=ahead, since=since, left=left, progress=progress)
+    report.tally.planned += len(passed)
+    if passed:
+        report.tally.missing[str(Reason.DOWNTIME)] += len(passed)
+        report.tally.details += [s.missing(Reason.DOWNTIME, PASSED) for s in passed]
+    return report
+
+
+async def _again(service: CrawlService, setup: Setup, run: ledger.Run, *, now: int, only: Reason | None, progress: Progress) -> Report:
+    with service.journal.read() as connection:
+        ended = ledger.ended_places(connection, run.id)
+        left = budget(connection, setup, now)
+    slots = [s for place, s in enumerate(run.slots) if place not in ended]
+    return await _crawl(service, setup, run, slots=slots, since=_since(run), left=left, only=only, progress=progress)
+
+
+def _since(run: ledger.Run) -> int | None:
+    """The start of a backfill that was planned: its slots bear it."""
+    return min((s.time for s in run.slots), default=None) if run.kind == ledger.BACKFILL else None
+
+
+async def _crawl(
+    service: CrawlService,
+    setup: Setup,
+    run: ledger.Run,
+    *,
+    slots: Sequence[Slot],
+    since: int | None,
+    left: int | None,
+    only: Reason | None = None,
+    progress: Progress,
+) -> Report:
+    with service.journal.read() as connection:
+        state = recall(connection, setup.name, run.base_seq)
+    job = Job(
+        run=run.id,
+        mode=Mode.BACKFILL if run.kind == ledger.BACKFILL else Mode.COLLECT,
+        now=run.time,
+        slots=tuple(slots),
+        topics=_known_topics(setup, slots),
+        options=setup.options,
+        endpoints=setup.endpoints,
+        state=state,
+        since=since,
+        budget=left,
+        replay_only=only,
+    )
+    return await service.run(
+        setup.source,
+        run,
+        job,
+        manners=_manners(service, setup),
+        progress=lambda done, planned: progress(setup.name, done, planned),
+    )
+
+
+def _known_topics(setup: Setup, slots: Sequence[Slot]) -> Mapping[str, Topic]:
+    """The topics of the config; one that has left it since the plan keeps its key and has no names."""
+    missing = {s.series.topic for s in slots if s.series.topic} - set(setup.topics)
+    return {**setup.topics, **{key: Topic(key, key) for key in missing}}
+
+
+def _manners(service: CrawlService, setup: Setup) -> Manners:
+    """The common manners with those of the source's own section."""
+    common = service.manners
+    return replace(
+        common,
+        delay=common.delay if setup.delay is None else setup.delay,
+        obey_robots=common.obey_robots if setup.obey_robots is None else setup.obey_robots,
+    )
+
+
+async def preview(service: CrawlService, setup: Setup, *, now: int, topics: Sequence[str] | None = None) -> Report:
+    """What each topic's name matches at a source. Nothing is stored."""
+    chosen = {k: t for k, t in setup.topics.items() if (topics is None or k in topics) and setup.source.name_of(t) is not None}
+    run = ledger.Run(f"{setup.name}-preview", setup.name, "preview", now, 0, setup.source.parser, ())
+    job = Job(run=run.id, mode=Mode.PREVIEW, now=now, topics=chosen, options=setup.options, endpoints=setup.endpoints)
+    async with service.locks.hold(setup.locks):
+        return await service.run(setup.source, run, job, manners=_manners(service, setup))
+
+
+async def reparse(service: CrawlService, setup: Setup, *, now: int, since: int | None = None, progress: Progress = silent) -> list[Report]:
+    """Read the kept responses again with today's parsers, newest run first. Changed values become revisions."""
+    reports = []
+    async with service.locks.hold(setup.locks):
+        with service.journal.read() as connection:
+            runs = [r for r in ledger.runs(connection, setup.name) if r.finished and not r.rereads and (since is None or r.time >= since)]
+        for old in reversed(runs):
+            with service.journal.read() as connection:
+                slots = list(old.slots) if old.kind == ledger.BACKFILL else _speaks_for(connection, old)
+            if not slots or service.stopping:
+                continue
+            run = await service.in_writer(partial(_plan_again, service.journal, setup, old, slots, now))
+            reports.append(await _again(service, setup, run, now=now, only=Reason.DOWNTIME, progress=progress))
+    return reports
+
+
+def _plan_again(journal: Journal, setup: Setup, old: ledger.Run, slots: Sequence[Slot], now: int) -> ledger.Run:
+    kind = old.kind if old.kind == ledger.BACKFILL else REPARSE
+    with journal.write(now=now) as tx:
+        return ledger.open_run(tx, setup.name, kind, slots, now=now, parser=setup.source.parser, config=setup.config, rereads=old)
+
+
+def _speaks_for(connection: Connection, run: ledger.Run) -> list[Slot]:
+    """The slots of a run whose standing end is that run's: what it may change when it is read again."""
+    times = [s.time for s in run.slots]
+    if not times:
+        return []
+    roots = {r.id: r.root for r in ledger.runs(connection, run.source, since=min(times), until=max(times))}
+    standing = {e.slot: roots[e.run] for e in ledger.ends(connection, run.source, since=min(times), until=max(times))}
+    return [s for s in run.slots if standing.get(s) == run.id and not ledger.settled_by_hand(connection, s)]
