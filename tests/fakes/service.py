@@ -1,0 +1,116 @@
+"""What fakes of JSON services share: a local server with a log of what was asked and scripted faults."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass
+class Asked:
+    """One request as it came in, and the status it was answered with."""
+
+    path: str  # as sent, percent-encoded
+    query: dict[str, str]
+    headers: dict[str, str]
+    status: int = 0
+
+
+@dataclass
+class Fault:
+    """What goes wrong for the next ``times`` requests that it concerns, once ``after`` of them went well."""
+
+    when: Callable[[Asked], bool] = lambda _: True
+    times: int = 1
+    after: int = 0
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | None = None  # instead of the answer
+    edit: Callable[[Any], Any] | None = None  # of the answer's object
+    keep: float | None = None  # share of the body that is sent, with a Content-Length that fits
+
+
+class Service:
+    """Used as a context manager; `respond` is the subclass's model of the service."""
+
+    compress = False  # whatever the client accepts
+
+    def __init__(self) -> None:
+        self.log: list[Asked] = []
+        self.faults: list[Fault] = []
+        self._lock = threading.Lock()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                outer._answer(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def respond(self, asked: Asked) -> tuple[int, Any]:
+        """Status and object of the answer."""
+        raise NotImplementedError
+
+    def fail(self, when: Callable[[Asked], bool] = lambda _: True, **fields: Any) -> None:
+        self.faults.append(Fault(when, **fields))
+
+    def asked(self, part: str = "", **query: str) -> list[Asked]:
+        """Requests whose path holds a part and whose parameters are these, without robots.txt."""
+        found = [a for a in self.log if part in a.path and a.path != "/robots.txt"]
+        return [a for a in found if all(a.query.get(k) == v for k, v in query.items())]
+
+    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
+        parts = urlsplit(handler.path)
+        query = {k: v[-1] for k, v in parse_qs(parts.query, keep_blank_values=True).items()}
+        asked = Asked(parts.path, query, dict(handler.headers))
+        with self._lock:
+            self.log.append(asked)
+            status, headers, body = self._reply(asked)
+            asked.status = status
+        if self.compress and asked.path != "/robots.txt":
+            body, headers = gzip.compress(body), {**headers, "Content-Encoding": "gzip"}
+        handler.send_response(status)
+        for key, value in {"Content-Type": "application/json; charset=utf-8", **headers, "Content-Length": str(len(body))}.items():
+            handler.send_header(key, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    def _reply(self, asked: Asked) -> tuple[int, dict[str, str], bytes]:
+        if asked.path == "/robots.txt":
+            return 404, {}, b""
+        fault = next((f for f in self.faults if f.times > 0 and f.when(asked)), None)
+        if fault is not None and fault.after > 0:
+            fault.after -= 1
+            fault = None
+        if fault is None:
+            status, payload = self.respond(asked)
+            return status, {}, json.dumps(payload).encode()
+        fault.times -= 1
+        body = fault.body
+        if body is None:
+            _, payload = self.respond(asked)
+            body = json.dumps(fault.edit(payload) if fault.edit else payload).encode()
+        return fault.status, fault.headers, body if fault.keep is None else body[: int(len(body) * fault.keep)]

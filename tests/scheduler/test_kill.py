@@ -1,0 +1,130 @@
+"""``kill -9`` at any step of a collection, then collect again: the journal of an undisturbed run, and nothing asked twice."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage import exports, ledger
+from storage.journal import Journal
+from tests.fakes.github import FakeGitHub
+
+NOW = 1_795_162_620  # 2026-11-20 08:17 UTC
+TOPICS = ["made-up/alpha", "made-up/beta", "made-up/gone", "made-up/delta"]
+AT_ONCE = 3  # requests under way at a kill: two that are being sent, one whose answer is being written down
+
+
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.fakes.zygote"],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def run(zygote: subprocess.Popen[str], folder: Path, url: str, kill: tuple[str, int, str] | None = None) -> int:
+    assert zygote.stdin is not None
+    assert zygote.stdout is not None
+    zygote.stdin.write(json.dumps({"folder": str(folder), "url": url, "now": NOW, "topics": TOPICS, "kill": kill}) + "\n")
+    zygote.stdin.flush()
+    return int(zygote.stdout.readline())
+
+
+def world() -> FakeGitHub:
+    github = FakeGitHub(NOW)
+    for name in TOPICS:
+        github.add(name, days=30)
+    github.delete(github.repos[github.names["made-up/gone"]])
+    return github
+
+
+def journal_of(folder: Path) -> tuple[str, list[tuple[str, str, str]], list[tuple[object, ...]]]:
+    """All series with their points as CSV, how every slot ended, and the events."""
+    out = io.StringIO()
+    with Journal.open(folder) as journal, journal.read() as connection:
+        exports.write_csv(connection, out)
+        ends = sorted((str(e.slot.series), str(e.outcome), e.reason) for e in ledger.ends(connection))
+        events = sorted(tuple(r) for r in connection.exec_driver_sql("SELECT time, kind, topic, text FROM events"))
+        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+        assert ledger.unfinished(connection) == []
+        without = "SELECT count(*) FROM points WHERE evidence_id IS NULL"
+        assert connection.exec_driver_sql(without).scalar() == 0
+    url_free = "\n".join(sorted(line.rpartition(",")[0] for line in out.getvalue().splitlines()))  # the server's port differs
+    return url_free, ends, events
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("store")
+    Journal.open(folder, writable=True).close()
+    return folder
+
+
+@pytest.fixture
+def store(empty: Path, tmp_path: Path) -> Path:
+    """A folder with an empty journal: making one anew each time would double the test's time."""
+    return Path(shutil.copytree(empty, tmp_path, dirs_exist_ok=True))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(zygote: subprocess.Popen[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[object, Counter[str]]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with world() as github:
+        assert run(zygote, folder, github.url) == 0
+        asked = Counter(a.path for a in github.log)
+    return journal_of(folder), asked
+
+
+STEPS = [
+    *(("plan", 1, when) for when in ("before", "after")),
+    *(("capture", n, when) for n in (1, 2, 5, 9, 13) for when in ("before", "torn", "after")),
+    *(("fsync", n, "after") for n in (1, 2)),
+    *(("commit", 1, when) for when in ("before", "after")),
+    *(("put", n, when) for n in (1, 4, 8) for when in ("before", "after")),
+    ("miss", 1, "after"),
+    *(("close", 1, when) for when in ("before", "after")),
+    *(("finish", 1, when) for when in ("before", "after")),
+]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda s: "-".join(map(str, s)))
+def test_a_killed_collection_goes_on_where_it_was_cut_off(
+    zygote: subprocess.Popen[str], undisturbed: tuple[object, Counter[str]], store: Path, step: tuple[str, int, str]
+) -> None:
+    journal, asked = undisturbed
+    with world() as github:
+        assert run(zygote, store, github.url, step) == signal.SIGKILL, "the step was never taken"
+        assert run(zygote, store, github.url) == 0
+        assert journal_of(store) == journal
+        again = Counter(a.path for a in github.log) - asked
+        again.pop("/robots.txt", None)
+        assert sum(again.values()) <= AT_ONCE, f"asked again: {dict(again)}"
+
+
+def test_a_second_kill_while_recovering_is_survived_too(
+    zygote: subprocess.Popen[str], undisturbed: tuple[object, Counter[str]], store: Path
+) -> None:
+    journal, asked = undisturbed
+    with world() as github:
+        for step in (("capture", 3, "torn"), ("capture", 2, "torn"), ("commit", 1, "after")):
+            assert run(zygote, store, github.url, step) == signal.SIGKILL
+        assert run(zygote, store, github.url) == 0
+        assert journal_of(store) == journal
+        again = Counter(a.path for a in github.log) - asked
+        again.pop("/robots.txt", None)
+        assert sum(again.values()) <= 3 * AT_ONCE
