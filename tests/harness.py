@@ -22,6 +22,16 @@ from storage.model import Bound, Series, State, Topic
 FAST = Manners(contact="mailto:test@example.org", delay=0.0, backoff=0.01, max_wait=5.0, timeout=5.0)
 
 
+def newest_first(asked: Sequence[Any], at_once: int = 2) -> bool:
+    """Whether each was among the newest of those not yet asked, as many as a crawl has in flight (they may overtake one another)."""
+    left = sorted(asked, reverse=True)
+    for one in asked:
+        if one not in left[:at_once]:
+            return False
+        left.remove(one)
+    return True
+
+
 class Harness:
     """One store folder and one source. ``now`` is epoch seconds; captures are dated by it too."""
 

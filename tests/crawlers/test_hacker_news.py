@@ -18,7 +18,7 @@ from crawlers.spiders.hacker_news import HackerNews
 from storage.model import Bound, ParseError, Topic
 from storage.periods import DAY, read_time
 from tests.fakes.hacker_news import FakeHackerNews, Item
-from tests.harness import Harness
+from tests.harness import Harness, newest_first
 
 NOW = read_time("2026-11-20T12:00:00Z")
 YESTERDAY = read_time("2026-11-19")
@@ -270,8 +270,7 @@ def test_history_reads_every_thread_and_every_day(hn: FakeHackerNews, tmp_path: 
     assert h.values("hacker_news.stories")[STORIES % "pytorch"] == days
     assert (report.tally.measured, dict(report.tally.missing)) == (6, {})
     assert len(hn.asked("/search", tags="story,author_whoishiring")) == 1
-    newest_first = [a.query["numericFilters"] for a in hn.asked("by_date", query='"pytorch"')]
-    assert newest_first == sorted(newest_first, reverse=True)
+    assert newest_first([a.query["numericFilters"] for a in hn.asked("by_date", query='"pytorch"')])
 
 
 def test_history_since_a_date_holds_for_stories_too(hn: FakeHackerNews, tmp_path: Path) -> None:

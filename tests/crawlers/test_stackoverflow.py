@@ -15,7 +15,7 @@ from storage.model import Bound, Topic, UsageError
 from storage.periods import DAY, read_time
 from tests.fakes.service import Asked
 from tests.fakes.stackexchange import THROTTLED, FakeStackExchange
-from tests.harness import Harness
+from tests.harness import Harness, newest_first
 
 NOW = read_time("2026-11-20T12:00:00Z")
 YESTERDAY = read_time("2026-11-19")
@@ -232,7 +232,7 @@ def test_history_is_read_newest_day_first_within_the_quota(so: FakeStackExchange
     assert h.values() == {QUESTIONS % "pytorch": expected, ALL: expected}
     assert (report.tally.measured, dict(report.tally.missing)) == (2, {})
     days = [int(a.query["fromdate"]) for a in so.asked("/questions", tagged="pytorch")]
-    assert days == sorted(days, reverse=True)
+    assert newest_first(days)
 
 
 def test_a_preview_shows_titles_and_totals(so: FakeStackExchange, tmp_path: Path) -> None:
