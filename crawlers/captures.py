@@ -10,7 +10,7 @@ from scrapy.http import Request, Response
 
 from crawlers.component import Component
 from crawlers.outcomes import Refused
-from crawlers.warc import CaptureDamagedError, CaptureWriter, Record, files_of, load, mend, scan
+from crawlers.warc import REDUCED, CaptureDamagedError, CaptureWriter, Record, files_of, heading, load, mend, scan
 from storage.model import Capture, Reason, UptakeError
 
 
@@ -40,17 +40,28 @@ class Tape:
             name = str(path.relative_to(folder))
             self.damage += [f"{name}@{offset}: {what}" for offset, what in found.damage]
             for offset, data in found.records:
-                head = data[: data.find(b"\r\n\r\n")]
-                for line in head.split(b"\r\n"):
-                    if line.lower().startswith(b"uptake-fingerprint:"):
-                        self._answers[line.partition(b":")[2].strip().decode()].append((name, offset))
+                fingerprint = heading(data, "Uptake-Fingerprint")
+                if fingerprint and not heading(data, REDUCED):
+                    self._answers[fingerprint].append((name, offset))
 
     def replay(self, fingerprint: str) -> Record | None:
-        """The next recorded answer to a request, each once."""
-        places = self._answers.get(fingerprint)
-        return load(self.folder, *places.popleft()) if places else None
+        """The next recorded answer to a request, each once; instead of a not-modified answer the page that it speaks of.
 
-    def original(self, record: Record) -> Record:
+        A page that was reduced is no answer any more, nor is one that cannot be read.
+        """
+        places = self._answers.get(fingerprint)
+        while places:
+            record = load(self.folder, *places.popleft())
+            try:
+                record = self._original(record)
+            except CaptureDamagedError as error:
+                self.damage.append(str(error))
+                continue
+            if not record.reduced:
+                return record
+        return None
+
+    def _original(self, record: Record) -> Record:
         """The record that a not-modified answer refers to; any other record itself."""
         if not record.refers_to:
             return record
@@ -75,7 +86,6 @@ class CaptureMiddleware(Component):
         fingerprint = self._fingerprint(request)
         record = tape.replay(fingerprint)
         if record is not None:
-            record = tape.original(record)
             request.meta.update(capture=record.capture, replayed=True)
             return record.response(request.url)
         request.meta["replayed"] = False
@@ -93,6 +103,8 @@ class CaptureMiddleware(Component):
             record = load(tape.folder, known.file, known.offset)
         except CaptureDamagedError:
             return  # it cannot be shown again, so it is fetched again
+        if record.reduced:
+            return  # nor can this one
         etag = next((v for k, v in record.headers if k.lower() == "etag"), None)
         if etag:
             request.headers["If-None-Match"] = etag

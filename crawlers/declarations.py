@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from storage.model import Capture, Event, Metric, Missing, Observation, Remember
+from storage.periods import DAY, HOUR, WEEK
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +43,32 @@ class Terms:
     gist: str
 
 
+_SECONDS = {"hour": HOUR, "day": DAY, "week": WEEK, "month": 30 * DAY}
+
+
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How many requests the operator grants, and in words."""
+    """How many requests the operator grants, and in words. ``also``: further limits that hold at the same time.
+
+    ``spread``: no six hours get more than a quarter of a day's, so that it lasts.
+    """
 
     requests: int
-    per: str  # "hour" or "day"
+    per: str  # "hour", "day", "week" or "month"
     words: str
+    also: tuple[tuple[int, str], ...] = ()
+    spread: bool = False
+
+    @property
+    def limits(self) -> list[tuple[int, int]]:
+        """Requests within a number of seconds, for each limit."""
+        found = [(requests, _SECONDS[per]) for requests, per in ((self.requests, self.per), *self.also)]
+        return [*found, (max(1, ceil(self.per_day / 4)), 6 * HOUR)] if self.spread else found
 
     @property
     def per_day(self) -> int:
-        return self.requests * (24 if self.per == "hour" else 1)
+        """What may be sent day after day."""
+        return min(requests * DAY // _SECONDS[per] for requests, per in ((self.requests, self.per), *self.also))
 
 
 @dataclass(frozen=True, slots=True)

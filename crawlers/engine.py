@@ -103,7 +103,8 @@ class CrawlService:
                 report = Report(source.name, recorder.tally, stopped=True, damage=tape.damage)
             else:
                 reason, detail = spider.pacing.stopped or (Reason.UNANSWERED, "the crawl ended and nothing had spoken of it")
-                tally = await recorder.finish(job.replay_only or reason, detail, "replayed" if job.replay_only else "finished")
+                finished_as = "replayed" if job.replay_only else "finished"
+                tally = await recorder.finish(job.replay_only or reason, detail, finished_as, spider.pacing.spent)
                 more = tally.missing.keys() & {str(Reason.BUDGET), str(Reason.THROTTLED)}  # what a key or patience would help
                 remark = spider.remark(tally.measured, tally.planned) if more else ""
                 report = Report(source.name, tally, remark=remark, damage=tape.damage, previews=recorder.previews)

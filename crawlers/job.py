@@ -32,6 +32,7 @@ class Job:
     endpoints: Mapping[str, str] = field(default_factory=dict)
     state: Mapping[str, object] = field(default_factory=dict)  # what the source remembered before this run
     since: int | None = None  # of a backfill
+    polls: tuple[str, ...] = ()  # topics to be looked at although no slot of theirs is due (`SourceSpider.polls`)
     budget: int | None = None  # requests that may still be sent today; None: no limit of our own
     replay_only: Reason | None = None  # answer from captures alone; what is not there ends with this reason
 

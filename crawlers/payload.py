@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from storage.model import ParseError
 from storage.periods import epoch
+
+_BREAKS = re.compile(r"<\s*/?\s*(?:p|br|pre|li|ul|ol|div|tr|td|h[1-6])\b[^>]*>", re.IGNORECASE)
+_TAGS = re.compile(r"<[a-z/!][^>]*>", re.IGNORECASE)
+
+
+def as_text(markup: str) -> str:
+    """The text of markup, one paragraph a line. Tags go before entities, so that an escaped ``&lt;b&gt;`` stays."""
+    return html.unescape(_TAGS.sub("", _BREAKS.sub("\n", markup))).strip()
 
 
 def read_json(body: bytes) -> Any:

@@ -60,6 +60,7 @@ class Pacing:
         self.manners = manners
         self.left = budget
         self.sent = 0
+        self.spent = 0  # of those, the ones that count against an allowance
         self.waited = 0.0
         self.stopped: tuple[Reason, str] | None = None
         self._failures = 0
@@ -99,10 +100,12 @@ class Pacing:
             if rest <= 0:
                 break
             await asyncio.sleep(min(rest, 1.0))  # in short steps, so that a stop is noticed
-        if self.left is not None and not free:
-            if self.left <= 0:
-                raise Refused(Reason.BUDGET, "the allowance for now is spent")
-            self.left -= 1
+        if not free:
+            if self.left is not None:
+                if self.left <= 0:
+                    raise Refused(Reason.BUDGET, "the allowance for now is spent")
+                self.left -= 1
+            self.spent += 1
         self.sent += 1
 
 

@@ -104,13 +104,13 @@ class Recorder:
         self.halted = True
         self._halt()
 
-    async def finish(self, open_reason: Reason, detail: str, finished_as: str) -> Tally:
-        """End what is still open and close the run. Raises what kept readings from being written."""
+    async def finish(self, open_reason: Reason, detail: str, finished_as: str, requests: int = 0) -> Tally:
+        """End what is still open and close the run, for which so many requests were sent. Raises what kept readings from being written."""
         await self.flush()
         if self.failure is not None:
             raise self.failure
         if self._mode is not Mode.PREVIEW:
-            await asyncio.get_running_loop().run_in_executor(self._writer, self._close, open_reason, detail, finished_as)
+            await asyncio.get_running_loop().run_in_executor(self._writer, self._close, open_reason, detail, finished_as, requests)
         self._progress(self.tally.planned, self.tally.planned)
         return self.tally
 
@@ -223,7 +223,7 @@ class Recorder:
         state = ledger.point_state(connection, Slot(o.series, o.time))
         return replace(o, state=State.SUSPECT) if state is State.SUSPECT else o
 
-    def _close(self, reason: Reason, detail: str, finished_as: str) -> None:
+    def _close(self, reason: Reason, detail: str, finished_as: str, requests: int) -> None:
         self._tape.writer.sync()
         with self._journal.write(run=self._run.id) as tx:
             for zeros in self._held.values():
@@ -239,7 +239,7 @@ class Recorder:
                 self.tally.planned -= len(left)
             else:
                 ledger.end_slots(tx, self._run, self._miss(tx, [slot.missing(reason, detail) for slot in left]))
-            ledger.finish_run(tx, self._run, finished_as)
+            ledger.finish_run(tx, self._run, finished_as, requests)
 
     def _judge_zeros(self, tx: Transaction, zeros: list[Observation]) -> None:
         pasts = [self._past(tx, o) for o in zeros]

@@ -60,6 +60,7 @@ class SourceSpider(scrapy.Spider):
     options: ClassVar[tuple[Option, ...]] = ()
     enabled_by_default: ClassVar[bool] = True
     needs_contact: ClassVar[bool] = False  # its operator asks for a way to reach who calls
+    people: ClassVar[bool] = False  # its pages may name people: they are kept for a limited time only
     parser: ClassVar[int] = 1  # raise it when a parse function changes what it reads
     history_since: ClassVar[str | None] = None  # how far `uptake backfill` goes without --since (ISO date, or "90 days")
 
@@ -89,7 +90,7 @@ class SourceSpider(scrapy.Spider):
                 run="",
                 mode=Mode.COLLECT,
                 now=now,
-                slots=tuple(cls.slots(setup.topics.values(), now)),
+                slots=tuple(cls.slots(setup.topics.values(), now, setup.options)),
                 topics=setup.topics,
                 options=setup.options,
                 endpoints=setup.endpoints,
@@ -146,11 +147,36 @@ class SourceSpider(scrapy.Spider):
         """About how many requests a day this many topics cost."""
         return float(topics)
 
+    @classmethod
+    def requests_for(cls, topic: Topic, options: Mapping[str, object]) -> int | None:
+        """Requests that one topic costs each time, where topics take turns if not all fit the allowance; else None."""
+        return None
+
+    @classmethod
+    def rows(cls, options: Mapping[str, object]) -> tuple[Counts, ...]:
+        """What is counted with these options: `counts`, unless labels depend on them (countries, say)."""
+        return cls.counts
+
+    @classmethod
+    def check_options(cls, options: Mapping[str, object]) -> None:
+        """Raise `UsageError` for option values that cannot be; called when the configuration is read."""
+
+    @classmethod
+    def polls(cls, topics: Iterable[Topic], state: Mapping[str, object], now: int) -> list[str]:
+        """Keys of topics that must be looked at now though no slot of theirs is due: what passes by is lost else."""
+        return []
+
     # What the base gives
 
     @classmethod
-    def metrics(cls) -> tuple[Metric, ...]:
-        return tuple(row.metric for row in cls.counts)
+    def metrics(cls, options: Mapping[str, object] | None = None) -> tuple[Metric, ...]:
+        return tuple(row.metric for row in cls.rows(options or {}))
+
+    @classmethod
+    def chosen(cls, options: Mapping[str, object], name: str) -> Any:
+        """An option's value, or its default."""
+        value = options.get(name)
+        return next(o.default for o in cls.options if o.name == name) if value is None else value
 
     @classmethod
     def name_of(cls, topic: Topic) -> Any:
@@ -163,11 +189,11 @@ class SourceSpider(scrapy.Spider):
         cls.name_of(topic)
 
     @classmethod
-    def slots(cls, topics: Iterable[Topic], now: int) -> list[Slot]:
+    def slots(cls, topics: Iterable[Topic], now: int, options: Mapping[str, object] | None = None) -> list[Slot]:
         """The latest nominal slot of everything the source counts for these topics."""
         named = [t.key for t in topics if cls.name_of(t) is not None]
         found = []
-        for row in cls.counts:
+        for row in cls.rows(options or {}):
             for key in named if row.per_topic else [""] * bool(named):
                 series = Series(row.metric.name, key, row.labels, row.metric.version, source=cls.name)
                 found.append(Slot(series, nominal(row.metric, now)))
@@ -202,9 +228,7 @@ class SourceSpider(scrapy.Spider):
         return self.job.topics[slot.series.topic]
 
     def option(self, name: str) -> Any:
-        declared = next(o for o in self.options if o.name == name)
-        value = self.job.options.get(name)
-        return declared.default if value is None else value
+        return self.chosen(self.job.options, name)
 
     def endpoint(self, key: str = "base_url") -> str:
         return self.job.endpoints.get(key) or self.endpoints[key]
@@ -244,6 +268,7 @@ class SourceSpider(scrapy.Spider):
         retry: bool = True,
         after: Sequence[Capture] = (),
         priority: int = 0,
+        people: bool | None = None,
         **kwargs: Any,
     ) -> Request:
         """A request for some slots. ``then(response, slots, **kwargs)`` yields what it found.
@@ -251,7 +276,7 @@ class SourceSpider(scrapy.Spider):
         Whatever goes wrong on the way ends these slots with the right reason. ``post``: a JSON body.
         ``conditional``: ask whether it changed since the last capture (the answer is then that capture's).
         ``after``: captures of earlier pages that the result also rests on. ``retry=False``: the handler of
-        failures is the source's own (`failed`).
+        failures is the source's own (`failed`). ``people``: the answer may name people (else as the source says).
         """
         url = path if "://" in path else join(self.endpoint(endpoint), path)
         if params:
@@ -265,7 +290,12 @@ class SourceSpider(scrapy.Spider):
             callback=self._received,
             errback=self._failed,
             cb_kwargs={"then": then, "slots": tuple(slots), "kwargs": kwargs},
-            meta={"conditional": conditional, "no_retry": not retry, "after": tuple(after)},
+            meta={
+                "conditional": conditional,
+                "no_retry": not retry,
+                "after": tuple(after),
+                "people": self.people if people is None else people,
+            },
             dont_filter=True,
             priority=priority,
         )

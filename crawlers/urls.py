@@ -18,3 +18,9 @@ def join(base: str, path: str) -> str:
         if tail[-n:] == parts[:n] and tail[-n:] != [""]:
             return "/".join([base, *parts[n:]])
     return "/".join([base, *parts])
+
+
+def path_of(url: str) -> str:
+    """Path and query of a URL: what an answer names as the next page is asked at the configured endpoint's host."""
+    parts = urlsplit(url)
+    return f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"

@@ -1,18 +1,21 @@
 """WARC files of raw responses: one a run and process, one gzip member a record, appended and read again.
 
 WARC 1.1 (ISO 28500) by warcio. A record can be read by its offset; a torn tail can be cut off; a damaged record
-costs only itself.
+costs only itself. A file that held people's data is replaced by a reduced one (`scheduler.retention`), which says
+where everything lies now.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,6 +31,9 @@ from storage.model import Capture, UptakeError
 
 LEVEL = 6  # of compression; warcio's own 9 makes large bodies 2 % smaller and takes six times as long
 NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
+PEOPLE = "Uptake-People"  # heads of records: the response may name people
+REDUCED = "Uptake-Reduced"  # the day on which it was cut down to the lines that gave the numbers
+DIGEST = "Uptake-Body-SHA256"  # of a reduced one: of the body that it had
 
 
 class CaptureDamagedError(UptakeError):
@@ -43,6 +49,7 @@ class Record:
     body: bytes
     request_body: bytes = b""
     refers_to: str = ""  # of an unchanged page: file@offset of the record that holds it
+    reduced: str = ""  # the day on which its body was cut down, as ISO date; the capture's digest is the original's
 
     def response(self, url: str) -> Response:
         """The response as Scrapy would have given it."""
@@ -73,6 +80,15 @@ class Scan:
     records: list[tuple[int, bytes]] = field(default_factory=list)  # offset, the record's bytes, decompressed
     damage: list[tuple[int, str]] = field(default_factory=list)
     torn_at: int | None = None  # the file ends in the middle of the record that starts here
+
+
+def heading(member: bytes, name: str) -> str:
+    """A line of a record's own head; empty where there is none. The record may be cut off behind its head."""
+    for line in member[: member.find(b"\r\n\r\n")].split(b"\r\n"):
+        key, _, value = line.partition(b":")
+        if key.lower() == name.lower().encode():
+            return value.strip().decode("utf-8", "replace")
+    return ""
 
 
 def scan(path: Path) -> Scan:
@@ -143,6 +159,8 @@ class CaptureWriter:
             "Uptake-Method": request.method,
             "Uptake-Fingerprint": fingerprint,
         }
+        if request.meta.get("people") is True:
+            warc[PEOPLE] = "1"
         if refers_to is not None:
             warc |= {"WARC-Profile": NOT_MODIFIED, "Uptake-Refers-To": f"{refers_to.file}@{refers_to.offset}"}
         plain = io.BytesIO()
@@ -232,9 +250,10 @@ def _phrase(status: int) -> str:
 
 
 def files_of(folder: Path, run: str) -> list[Path]:
-    """The capture files of a run, in the order of its processes."""
+    """The capture files of a run, in the order of its processes. One that is being reduced stands for itself until it is gone."""
     stem = run.rpartition("-")[0] or run
-    found = (folder / stem).glob(f"*/{run}.*.warc.gz")
+    found = set((folder / stem).glob(f"*/{run}.*.warc.gz"))
+    found -= {path.with_name(reduced_name(path.name)) for path in found}
     return sorted(found, key=lambda p: int(p.name.removeprefix(f"{run}.").split(".")[0]))
 
 
@@ -257,10 +276,31 @@ def load(folder: Path, file: str, offset: int) -> Record:
                 found = _record(record, file, offset)
                 return found if found.capture.method == "GET" else replace(found, request_body=_request_body(following))
     except FileNotFoundError as error:
+        if (folder / reduced_name(file)).exists():
+            return load(folder, reduced_name(file), _moved(folder / reduced_name(file), offset))
         raise CaptureDamagedError(f"the raw response {file} is gone (captures are kept for a limited time)") from error
     except Exception as error:  # warcio and zlib raise many kinds on broken bytes
         raise CaptureDamagedError(f"the raw response at {file}@{offset} is damaged: {error}") from error
     raise CaptureDamagedError(f"there is no raw response at {file}@{offset}")
+
+
+def reduced_name(file: str) -> str:
+    """The name of the file that takes the place of another one when that is reduced."""
+    return f"{file.removesuffix('.warc.gz')}.reduced.warc.gz"
+
+
+def _moved(path: Path, offset: int) -> int:
+    """Where a record lies in a reduced file that lay at ``offset`` in the file before."""
+    try:
+        return _moves(path)[offset]
+    except KeyError as error:
+        raise CaptureDamagedError(f"the raw response was damaged when its file was reduced to {path.name}, and is not kept") from error
+
+
+@lru_cache(maxsize=8)
+def _moves(path: Path) -> dict[int, int]:
+    found = [member for _, member in scan(path).records if heading(member, "WARC-Type") == "metadata"]
+    return {int(was): now for member in found for was, now in json.loads(member[member.find(b"\r\n\r\n") :]).items()}
 
 
 def _record(record: ArcWarcRecord, file: str, offset: int) -> Record:
@@ -278,9 +318,9 @@ def _record(record: ArcWarcRecord, file: str, offset: int) -> Record:
         fingerprint=warc.get_header("Uptake-Fingerprint") or "",
         fetched_at=int(date.timestamp()),
         content_type=(http.get_header("Content-Type") if http else "") or "",
-        sha256=hashlib.sha256(body).hexdigest(),
+        sha256=warc.get_header(DIGEST) or hashlib.sha256(body).hexdigest(),
     )
-    return Record(capture, headers, body, refers_to=warc.get_header("Uptake-Refers-To") or "")
+    return Record(capture, headers, body, refers_to=warc.get_header("Uptake-Refers-To") or "", reduced=warc.get_header(REDUCED) or "")
 
 
 def _request_body(following: Iterator[ArcWarcRecord]) -> bytes:

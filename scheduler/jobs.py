@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import ceil
 
 from sqlalchemy import Connection
 
 from crawlers.engine import CrawlService, Report, hosts
 from crawlers.job import Job, Manners, Mode
+from crawlers.recorder import Tally
 from crawlers.source import SourceSpider
 from storage import ledger
 from storage.journal import Journal
 from storage.lookups import recall
-from storage.model import Reason, Slot, State, Topic
-from storage.periods import DAY, HOUR, expires
+from storage.model import Cadence, Reason, Slot, State, Topic
+from storage.periods import DAY, expires, span
 
 REPARSE = "reparse"
 PASSED = "its time had passed when it was asked for"
@@ -55,19 +57,23 @@ def due(connection: Connection, slots: Sequence[Slot]) -> list[Slot]:
 
 def budget(connection: Connection, setup: Setup, now: int) -> int | None:
     """Requests that may still be sent: the operator's allowance and the user's, less what was sent in their time."""
-    limits = []
     allowance = setup.source.allowance(setup.options)
-    if allowance is not None:
-        limits.append((allowance.requests, HOUR if allowance.per == "hour" else DAY))
+    limits = allowance.limits if allowance is not None else []
     if setup.budget is not None:
         limits.append((setup.budget, DAY))
     return min((limit - sent(connection, setup.name, now - window) for limit, window in limits), default=None)
 
 
+_SENT = """
+SELECT (SELECT count(*) FROM evidence e JOIN runs r ON r.id = e.run WHERE r.source = ?1 AND e.kind = 'capture' AND e.fetched_at >= ?2)
+ + (SELECT coalesce(sum(max(0, r.requests - (SELECT count(*) FROM evidence e WHERE e.run = r.id AND e.kind = 'capture'))), 0)
+    FROM runs r WHERE r.source = ?1 AND r.time >= ?2)
+"""
+
+
 def sent(connection: Connection, source: str, since: int) -> int:
-    """Requests of a source that were answered since a time, as its captures tell."""
-    sql = "SELECT count(*) FROM evidence e JOIN runs r ON r.id = e.run WHERE r.source = ? AND e.kind = 'capture' AND e.fetched_at >= ?"
-    return int(connection.exec_driver_sql(sql, (source, since)).scalar() or 0)
+    """Requests of a source since a time: those that were answered, as its captures tell, and those of its runs that nobody answered."""
+    return int(connection.exec_driver_sql(_SENT, (source, since)).scalar() or 0)
 
 
 async def collect(
@@ -89,12 +95,64 @@ async def collect(
         reports = [report for report, _ in recovered]
         answered = {slot for _, run in recovered for slot in run.slots}  # just now; asking again would be asking twice
         chosen = [t for t in setup.topics.values() if topics is None or t.key in topics]
-        slots = [s for s in setup.source.slots(chosen, now if at is None else at) if s not in answered]
+        slots = [s for s in setup.source.slots(chosen, now if at is None else at, setup.options) if s not in answered]
         with service.journal.read() as connection:
             slots = due(connection, slots)
-        if slots and not service.stopping:
-            reports.append(await _run(service, setup, ledger.COLLECT, slots, now=now, progress=progress))
+            turn = turns(connection, setup, slots, now)
+            waiting = bool(polls(connection, setup, chosen, now)) and at is None
+        if (turn.slots or waiting) and not service.stopping:
+            reports.append(await _run(service, setup, ledger.COLLECT, turn.slots, now=now, progress=progress))
+        if turn.words:
+            reports = reports or [Report(setup.name, Tally(0))]
+            reports[-1].remark = reports[-1].remark or turn.words
     return reports
+
+
+def polls(connection: Connection, setup: Setup, topics: Iterable[Topic], now: int, as_of: int | None = None) -> list[str]:
+    """Topics that a source must look at now though none of their slots is due."""
+    return setup.source.polls(topics, recall(connection, setup.name, as_of), now)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The slots whose turn it is, and what a person should know of those that wait."""
+
+    slots: list[Slot]
+    words: str = ""
+
+
+def turns(connection: Connection, setup: Setup, slots: Sequence[Slot], now: int) -> Turn:
+    """Which slots the allowance lets in now. Where topics take turns, those go first that have waited longest.
+
+    What has no turn is not planned, so that it is no gap: each topic is then measured every so many days.
+    """
+    costs = {t.key: setup.source.requests_for(t, setup.options) for t in setup.topics.values()}
+    left = budget(connection, setup, now)
+    wanted = dict.fromkeys(s.series.topic for s in slots if s.series.topic)
+    known = {key: cost for key in wanted if (cost := costs.get(key)) is not None}
+    shared = sum(1 for s in slots if not s.series.topic)
+    if left is None or not known or sum(known.values()) + shared <= left:
+        return Turn(list(slots))
+    last = ledger.last_planned(connection, setup.name, now - span(Cadence.YEAR))
+    taken: set[str] = {""} if left >= shared else set()
+    left -= shared
+    for key in sorted(wanted, key=lambda k: last.get(k, 0)):  # stable: among equals the order of the config
+        if known.get(key, 0) <= left:
+            taken.add(key)
+            left -= known.get(key, 0)
+    days = ceil(sum(c or 0 for c in costs.values()) / max(1, per_day(setup) or 1))
+    allowance = setup.source.allowance(setup.options)
+    words = (
+        f"{setup.source.title}: {len(taken - {''})} of {len(wanted)} topics have their turn now"
+        f" ({allowance.words if allowance else 'your budget'}); each has one about every {days} day{'s' * (days > 1)}"
+    )
+    return Turn([s for s in slots if s.series.topic in taken], words)
+
+
+def per_day(setup: Setup) -> int | None:
+    """Requests that may be sent day after day; None: nothing is published and nothing was set."""
+    allowance = setup.source.allowance(setup.options)
+    return min((x for x in (allowance.per_day if allowance else None, setup.budget) if x is not None), default=None)
 
 
 async def backfill(
@@ -120,7 +178,7 @@ async def recover(service: CrawlService, setup: Setup, *, now: int, progress: Pr
         left = ledger.unfinished(connection, setup.name)
     done = []
     for run in left:
-        metrics = {m.name: m for m in setup.source.metrics()}
+        metrics = {m.name: m for m in setup.source.metrics(setup.options)}
         passed = any(s.series.metric not in metrics or expires(metrics[s.series.metric], s.time, now) for s in run.slots)
         over = bool(run.rereads) or (run.kind == ledger.COLLECT and passed)
         report = await _again(service, setup, run, now=now, only=Reason.DOWNTIME if over else None, progress=progress)
@@ -132,12 +190,12 @@ async def _run(
     service: CrawlService, setup: Setup, kind: str, slots: Sequence[Slot], *, now: int, since: int | None = None, progress: Progress
 ) -> Report:
     """Plan and do one run. Slots that have passed are ended at once, nothing is asked for them."""
-    metrics = {m.name: m for m in setup.source.metrics()}
+    metrics = {m.name: m for m in setup.source.metrics(setup.options)}
     passed = [s for s in slots if kind == ledger.COLLECT and expires(metrics[s.series.metric], s.time, now)]
 
     def plan() -> tuple[ledger.Run, int | None]:
         with service.journal.write(now=now) as tx:
-            tx.define(setup.source.metrics(), setup.name)
+            tx.define(setup.source.metrics(setup.options), setup.name)
             run = ledger.open_run(tx, setup.name, kind, slots, now=now, parser=setup.source.parser, config=setup.config)
             ledger.end_slots(tx, run, [s.missing(Reason.DOWNTIME, PASSED) for s in passed])
             return run, budget(tx.connection, setup, now)
@@ -178,6 +236,7 @@ async def _crawl(
 ) -> Report:
     with service.journal.read() as connection:
         state = recall(connection, setup.name, run.base_seq)
+    collecting = run.kind != ledger.BACKFILL
     job = Job(
         run=run.id,
         mode=Mode.BACKFILL if run.kind == ledger.BACKFILL else Mode.COLLECT,
@@ -188,6 +247,7 @@ async def _crawl(
         endpoints=setup.endpoints,
         state=state,
         since=since,
+        polls=tuple(setup.source.polls(setup.topics.values(), state, run.time)) if collecting else (),
         budget=left,
         replay_only=only,
     )

@@ -176,8 +176,10 @@ def ended_places(connection: Connection, run: str) -> set[int]:
     return set(connection.scalars(select(schema.slot_ends.c.slot).where(schema.slot_ends.c.run == run)))
 
 
-def finish_run(tx: Transaction, run: Run, finished_as: str) -> None:
+def finish_run(tx: Transaction, run: Run, finished_as: str, requests: int = 0) -> None:
     """Close a run, once. Its slots without a row count as measured from here on.
+
+    ``requests``: how many were sent, also those that nobody answered.
 
     No slot of a collection can count as measured without a value: one that nothing spoke of becomes
     *missing(unanswered)*, one whose value is held becomes *suspect*.
@@ -196,7 +198,11 @@ def finish_run(tx: Transaction, run: Run, finished_as: str) -> None:
                 _end(tx, run.id, place, Outcome.SUSPECT, "", "")
             else:
                 _end(tx, run.id, place, Outcome.MISSING, str(Reason.UNANSWERED), "the crawl ended and nothing had spoken of it")
-    tx.connection.execute(table.update().where(table.c.id == run.id).values(finished_seq=tx.seq, finished_as=finished_as))
+    tx.connection.execute(
+        table.update()
+        .where(table.c.id == run.id)
+        .values(finished_seq=tx.seq, finished_as=finished_as, requests=requests)
+    )
 
 
 def unfinished(connection: Connection, source: str | None = None) -> list[Run]:
@@ -219,6 +225,15 @@ def runs(
     if as_of is not None:
         query = query.where(schema.runs.c.seq <= as_of)
     return [_run(row, as_of) for row in connection.execute(query)]
+
+
+def last_planned(connection: Connection, source: str, since: int) -> dict[str, int]:
+    """When each topic was last planned by a collection with slots at or after ``since``: topic to epoch seconds."""
+    found: dict[str, int] = {}
+    for run in runs(connection, source, since=since):
+        if run.kind == COLLECT:
+            found |= dict.fromkeys((s.series.topic for s in run.slots), run.time)
+    return found
 
 
 def _run(row, as_of: int | None = None) -> Run:  # type: ignore[no-untyped-def]  # a row of `runs`

@@ -148,6 +148,7 @@ runs = Table(
     Column("parser", Integer, nullable=False),
     Column("rereads", Text, nullable=False, default=""),  # the run whose captures this one reads again
     Column("finished_seq", Integer),
+    Column("requests", Integer, nullable=False, default=0),  # sent, answered or not; of a finished run
     Column("finished_as", Text, nullable=False, default=""),
     Index(None, "source", "last_slot"),
 )

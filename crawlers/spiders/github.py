@@ -257,7 +257,7 @@ class GitHub(StarHistory):
             yield self.new_stars(name, stars, _HISTORY)
         if people:
             params = {"per_page": 1, "anon": "true"}
-            yield self.get(f"/repos/{name}/contributors", self._contributors, people, params=params, priority=_WEEKLY)
+            yield self.get(f"/repos/{name}/contributors", self._contributors, people, params=params, priority=_WEEKLY, people=True)
         if people and not self.token:  # with a token releases come with the counts
             yield self.get(f"/repos/{name}/releases", self._releases, params={"per_page": 30}, priority=_WEEKLY, topic=topic)
 

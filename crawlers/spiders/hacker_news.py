@@ -72,6 +72,7 @@ class HackerNews(SourceSpider):
     signals = ("hacker_news", "search", "jobs")
     hiring_signals: ClassVar = ("jobs", "hacker_news", "search")
     schedule = "41 2 * * *"
+    people = True
     history_since = FIRST_THREAD
 
     def __init__(self, job: Job | None = None, manners: Manners | None = None, **kwargs: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,7 @@ from statistics import median_low
 from typing import Any
 
 from crawlers.keywords import Keywords, plain
-from crawlers.payload import listing, number
+from crawlers.payload import as_text, listing, number
 from storage.model import Bound, Cadence, ParseError
 from storage.periods import DAY, epoch, following
 
@@ -23,8 +22,6 @@ CROWD = 50  # comments that make another account's thread the month's (July 2011
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _TITLE = re.compile(r"\s*(?:ask hn:?\s*)?who(?:\s+is|['’]s)\s+hiring\s*\?*\s*\(\s*([a-z]{3,9})\.?,?\s+(\d{4})\b[^)]*\)", re.IGNORECASE)
-_BREAKS = re.compile(r"<\s*/?\s*(?:p|br|pre|li|ul|div)\b[^>]*>", re.IGNORECASE)
-_TAGS = re.compile(r"<[a-z/!][^>]*>", re.IGNORECASE)
 
 
 def count(payload: Any) -> tuple[float, Bound]:
@@ -38,11 +35,6 @@ def exhaustive(payload: Any) -> bool | None:
     said = [payload.get("exhaustiveNbHits"), nested.get("nbHits") if isinstance(nested, dict) else None]
     said = [s for s in said if isinstance(s, bool)]
     return all(said) if said else None
-
-
-def as_text(markup: str) -> str:
-    """The text of a comment, one paragraph a line. Tags go before entities, so that an escaped ``&lt;b&gt;`` stays."""
-    return html.unescape(_TAGS.sub("", _BREAKS.sub("\n", markup))).strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,15 @@ class Asked:
     query: dict[str, str]
     headers: dict[str, str]
     status: int = 0
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """An answer that is no JSON: a page, a feed, a head that says it all."""
+
+    body: bytes
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "text/html; charset=utf-8"})
 
 
 @dataclass
@@ -53,6 +62,8 @@ class Service:
             def do_GET(self) -> None:
                 outer._answer(self)
 
+            do_POST = do_GET  # noqa: N815
+
             def log_message(self, *_: object) -> None:
                 pass
 
@@ -85,7 +96,8 @@ class Service:
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
         query = {k: v[-1] for k, v in parse_qs(parts.query, keep_blank_values=True).items()}
-        asked = Asked(parts.path, query, dict(handler.headers))
+        length = int(handler.headers.get("Content-Length") or 0)
+        asked = Asked(parts.path, query, dict(handler.headers), body=handler.rfile.read(length) if length else b"")
         with self._lock:
             self.log.append(asked)
             status, headers, body = self._reply(asked)
@@ -107,10 +119,13 @@ class Service:
             fault = None
         if fault is None:
             status, payload = self.respond(asked)
-            return status, {}, json.dumps(payload).encode()
+            return (status, payload.headers, payload.body) if isinstance(payload, Raw) else (status, {}, json.dumps(payload).encode())
         fault.times -= 1
-        body = fault.body
+        body, headers = fault.body, fault.headers
         if body is None:
             _, payload = self.respond(asked)
-            body = json.dumps(fault.edit(payload) if fault.edit else payload).encode()
-        return fault.status, fault.headers, body if fault.keep is None else body[: int(len(body) * fault.keep)]
+            if isinstance(payload, Raw):
+                body, headers = payload.body, {**payload.headers, **headers}
+            else:
+                body = json.dumps(fault.edit(payload) if fault.edit else payload).encode()
+        return fault.status, headers, body if fault.keep is None else body[: int(len(body) * fault.keep)]

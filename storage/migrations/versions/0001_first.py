@@ -108,6 +108,7 @@ def upgrade() -> None:
         sa.Column("parser", sa.Integer(), nullable=False),
         sa.Column("rereads", sa.Text(), nullable=False),
         sa.Column("finished_seq", sa.Integer(), nullable=True),
+        sa.Column("requests", sa.Integer(), nullable=False),
         sa.Column("finished_as", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
     )
