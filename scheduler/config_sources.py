@@ -84,6 +84,7 @@ def source_setting(
         raise UsageError(f"{place} delay: write seconds, at least the {crawl.delay} of [crawl] delay")
     endpoints = {key: _url(section[key], f"{place} {key}") for key in cls.endpoints if key in section}
     options = {o.name: v for o in cls.options if (v := _option(cls.name, o, section, folder, environment)) is not None}
+    cls.check_options(options)
     missing = [o for o in cls.options if o.required and o.name not in options]
     wanted = section.get("enabled", cls.enabled_by_default)
     why_off = ""

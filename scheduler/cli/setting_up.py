@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import textwrap
+from collections.abc import Iterable
+from math import ceil
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scheduler.cli.app import app
 from scheduler.cli.common import Json, config, print_json, table
-from storage.model import UsageError
+from storage.model import Topic, UsageError
 
 if TYPE_CHECKING:
     from scheduler.config import SourceSetting
@@ -116,28 +118,12 @@ def plan(
     ] = None,
     json: Json = False,
 ) -> int:
-    """Requests a day against each source's allowance.
+    """Requests a day against each source's allowance, for your topics, for 10 and for 1,000.
 
-    Exit code 1 where they do not fit. Example: uptake plan --topics 1000
+    Where not all topics fit, they take turns. Exit code 1 where even that is not possible. Example: uptake plan --topics 200
     """
     settings = config()
-    rows: list[dict[str, Any]] = []
-    for name, s in settings.sources.items():
-        named = topics if topics is not None else sum(1 for t in settings.topics.values() if s.source.name_of(t) is not None)
-        cost = s.source.requests_per_day(named, s.options) if named else 0.0
-        allowance = s.source.allowance(s.options)
-        limit = allowance.per_day if allowance else None
-        limit = min(x for x in (limit, s.budget) if x is not None) if limit is not None or s.budget is not None else None
-        rows.append(
-            {
-                "source": name,
-                "enabled": s.enabled,
-                "topics": named,
-                "requests_per_day": round(cost, 1),
-                "allowance_per_day": limit,
-                "fits": limit is None or cost <= limit,
-            }
-        )
+    rows = [cost(s, topics if topics is not None else _named(s, settings.topics.values())) for s in settings.sources.values()]
     if json:
         print_json(rows)
     else:
@@ -147,9 +133,41 @@ def plan(
                 str(r["topics"]),
                 f"{r['requests_per_day']:,.0f}",
                 f"{r['allowance_per_day']:,}" if r["allowance_per_day"] is not None else "not published",
-                "fits" if r["fits"] else f"does not fit: {r['requests_per_day'] / r['allowance_per_day']:.1f} days for one day's figures",
+                _verdict(r),
+                *(_verdict(cost(settings.sources[r["source"]], n)) for n in (10, 1000)),
             ]
             for r in rows
         ]
-        typer.echo(table(cells, ["source", "topics", "requests a day", "allowed a day", ""], right=frozenset({1, 2, 3})))
-    return 0 if all(r["fits"] or not r["enabled"] for r in rows) else 1
+        header = ["source", "topics", "requests a day", "allowed a day", "yours", "10 topics", "1,000 topics"]
+        typer.echo(table(cells, header, right=frozenset({1, 2, 3})))
+    return 0 if all(r["fits"] or r["days_between"] or not r["enabled"] for r in rows) else 1
+
+
+def _named(s: SourceSetting, topics: Iterable[Topic]) -> int:
+    return sum(1 for t in topics if s.source.name_of(t) is not None)
+
+
+def cost(s: SourceSetting, topics: int) -> dict[str, Any]:
+    """What a number of topics costs at a source, against what may be sent a day."""
+    wanted = s.source.requests_per_day(topics, s.options) if topics else 0.0
+    allowance = s.source.allowance(s.options)
+    limit = min((x for x in (allowance.per_day if allowance else None, s.budget) if x is not None), default=None)
+    fits = limit is None or wanted <= limit
+    turns = not fits and s.source.requests_for(Topic("x", "x", dict.fromkeys(s.source.signals, "x")), s.options) is not None
+    return {
+        "source": s.source.name,
+        "enabled": s.enabled,
+        "topics": topics,
+        "requests_per_day": round(wanted, 1),
+        "allowance_per_day": limit,
+        "fits": fits,
+        "days_between": ceil(wanted / max(1, limit)) if turns and limit is not None else None,
+    }
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    if row["fits"]:
+        return "fits"
+    if row["days_between"]:
+        return f"each every {row['days_between']} days"
+    return f"does not fit: {row['requests_per_day'] / row['allowance_per_day']:.1f} days for one day's figures"

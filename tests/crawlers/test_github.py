@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
-import ssl
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -21,7 +19,6 @@ from hypothesis import strategies as st
 from crawlers.spiders import github_limits as limits
 from crawlers.spiders import github_payloads as payloads
 from crawlers.spiders.github import GitHub
-from storage.journal import Journal
 from storage.model import ParseError, Reason, Topic, UsageError
 from storage.periods import DAY, HOUR, WEEK
 from tests.fakes import graphql
@@ -40,22 +37,6 @@ COUNTS = ("stars", "forks", "open_issues", "watchers", "pushed_at", "archived")
 def github() -> Iterator[FakeGitHub]:
     with FakeGitHub(NOW) as fake:
         yield fake
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("store")
-    Journal.open(folder, writable=True).close()
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare each crawl what has no part here: reading certificates (0.1 s) and migrating a new store (0.1 s)."""
-    monkeypatch.setattr(ssl.SSLContext, "set_default_verify_paths", lambda _: None)
-    if "tmp_path" in request.fixturenames:
-        store = request.getfixturevalue("empty_store")
-        shutil.copytree(store, request.getfixturevalue("tmp_path"), dirs_exist_ok=True)
 
 
 @pytest.fixture(params=["", TOKEN], ids=["rest", "graphql"])

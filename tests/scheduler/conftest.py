@@ -6,8 +6,8 @@ import csv
 import io
 import json
 import logging
+import re
 import shutil
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
@@ -17,12 +17,13 @@ from typing import Any
 
 import pytest
 
+from crawlers.catalog import sources
 from scheduler.cli.main import run
-from storage.journal import Journal
 from storage.periods import DAY, read_time
 from tests.fakes.github import FakeGitHub
 from tests.fakes.hacker_news import FakeHackerNews
 from tests.fakes.stackexchange import FakeStackExchange
+from tests.harness import empty_store
 
 NOW = read_time("2026-11-20T08:17:00Z")
 TODAY = read_time("2026-11-20")
@@ -56,6 +57,11 @@ jobs = ['"alpha"']
 title = "Beta"
 github = "made-up/beta"   # moved in 2024
 """
+
+
+def only(*names: str) -> str:
+    """Config sections that turn off every source but these."""
+    return "".join(f"\n[sources.{name}]\nenabled = false\n" for name in sources() if name not in names)
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,10 @@ class World:
     urls: dict[str, str] = field(default_factory=dict)
 
     def configure(self, text: str = CONFIG) -> None:
-        (self.folder / "uptake.toml").write_text(text.format(**self.urls), encoding="utf-8")
+        """Write a config; sources that it does not mention are off, but for the three services."""
+        mentioned = re.findall(r"^\[sources\.(\w+)\]", text, re.MULTILINE)
+        head, baskets, rest = text.format(**self.urls).partition("[baskets")
+        (self.folder / "uptake.toml").write_text(f"{head}{only(*self.urls, *mentioned)}\n{baskets}{rest}", encoding="utf-8")
 
     def asked(self) -> int:
         return len(self.github.log) + len(self.hacker_news.log) + len(self.stackoverflow.log)
@@ -134,10 +143,9 @@ def fill(world: World) -> None:
 
 
 @contextmanager
-def making(folder: Path, empty: Path) -> Iterator[World]:
+def making(folder: Path) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         clock = Clock()
-        patch.setattr(ssl.SSLContext, "set_default_verify_paths", lambda _: None)  # nothing here speaks TLS, and it costs 0.1 s a crawl
         patch.setattr(time, "time", clock.time)
         patch.setenv("UPTAKE_CONFIG", str(folder / "uptake.toml"))
         for name in ("UPTAKE_GITHUB_TOKEN", "UPTAKE_STACKOVERFLOW_KEY"):
@@ -151,38 +159,30 @@ def making(folder: Path, empty: Path) -> Iterator[World]:
         world = World(folder, clock, github, hacker_news, stackoverflow)
         world.urls = {"github": github.url, "hacker_news": hacker_news.url, "stackoverflow": stackoverflow.url}
         world.configure()
-        shutil.copytree(empty, folder / "data", dirs_exist_ok=True)
+        shutil.copytree(empty_store(), folder / "data", dirs_exist_ok=True)
         fill(world)
         yield world
 
 
-@pytest.fixture(scope="session")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an empty journal: making one anew each time would double the tests' time."""
-    folder = tmp_path_factory.mktemp("store")
-    Journal.open(folder, writable=True).close()
-    return folder
-
-
 @pytest.fixture
-def world(tmp_path: Path, empty: Path) -> Iterator[World]:
+def world(tmp_path: Path) -> Iterator[World]:
     """A world of its own, for a test that changes it; nothing is measured yet."""
-    with making(tmp_path, empty) as made:
+    with making(tmp_path) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory, empty: Path) -> Iterator[Path]:
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder in which everything was collected once, for tests that only read it."""
-    with making(tmp_path_factory.mktemp("measured"), empty) as made:
+    with making(tmp_path_factory.mktemp("measured")) as made:
         assert uptake("collect").code == 0
         yield made.folder
 
 
 @pytest.fixture(scope="module")
-def history(tmp_path_factory: pytest.TempPathFactory, empty: Path) -> Iterator[Path]:
+def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with the bundled config and the starting history, for tests that only read it."""
-    with making(tmp_path_factory.mktemp("history"), empty) as made:
+    with making(tmp_path_factory.mktemp("history")) as made:
         (made.folder / "uptake.toml").unlink()
         assert uptake("init", made.folder).code == 0
         assert uptake("import", "--starting-history").code == 0

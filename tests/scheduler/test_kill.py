@@ -17,6 +17,7 @@ import pytest
 from storage import exports, ledger
 from storage.journal import Journal
 from tests.fakes.github import FakeGitHub
+from tests.harness import empty_store
 
 NOW = 1_795_162_620  # 2026-11-20 08:17 UTC
 TOPICS = ["made-up/alpha", "made-up/beta", "made-up/gone", "made-up/delta"]
@@ -68,17 +69,9 @@ def journal_of(folder: Path) -> tuple[str, list[tuple[str, str, str]], list[tupl
     return url_free, ends, events
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("store")
-    Journal.open(folder, writable=True).close()
-    return folder
-
-
 @pytest.fixture
-def store(empty: Path, tmp_path: Path) -> Path:
-    """A folder with an empty journal: making one anew each time would double the test's time."""
-    return Path(shutil.copytree(empty, tmp_path, dirs_exist_ok=True))
+def store(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(empty_store(), tmp_path, dirs_exist_ok=True))
 
 
 @pytest.fixture(scope="module")
