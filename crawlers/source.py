@@ -21,12 +21,28 @@ from scrapy.http import Request, Response
 from twisted.python.failure import Failure
 
 from crawlers.captures import Tape
-from crawlers.declarations import Allowance, Counts, Option, Preview, Reading, Terms
+from crawlers.declarations import Allowance, Counts, Option, Preview, Reading, Saved, Terms
 from crawlers.job import Job, Manners, Mode
 from crawlers.outcomes import outcome_of
 from crawlers.politeness import Pacing
+from crawlers.tokens import Login
 from crawlers.urls import join
-from storage.model import Capture, Event, Kind, Metric, Missing, Observation, ParseError, Reason, Remember, Series, Slot, Topic
+from storage.model import (
+    Bound,
+    Capture,
+    Event,
+    Kind,
+    Metric,
+    Missing,
+    Observation,
+    ParseError,
+    Reason,
+    Remember,
+    Series,
+    Slot,
+    Topic,
+    UsageError,
+)
 from storage.periods import DAY, iso, nominal, read_time
 
 logger = logging.getLogger(__name__)
@@ -133,6 +149,10 @@ class SourceSpider(scrapy.Spider):
         """Headers and query parameters that are added to requests below captures and logs."""
         return {}, {}
 
+    def login(self) -> Login | None:
+        """How an access token is got, where the key must first be exchanged for one; it is added as a bearer token."""
+        return None
+
     def remark(self, measured: int, planned: int) -> str:
         """A sentence for the person after a run whose allowance did not suffice, with what helps; or nothing."""
         return ""
@@ -146,6 +166,12 @@ class SourceSpider(scrapy.Spider):
     def requests_per_day(cls, topics: int, options: Mapping[str, object]) -> float:
         """About how many requests a day this many topics cost."""
         return float(topics)
+
+    @classmethod
+    def cost_words(cls, options: Mapping[str, object]) -> str:
+        """What it costs in requests a day, in words."""
+        ten, more = (cls.requests_per_day(n, options) for n in (10, 110))
+        return f"{ten / 10:.1f} a topic" if more > 2 * ten else f"{ten:,.0f} whatever the topics"
 
     @classmethod
     def requests_for(cls, topic: Topic, options: Mapping[str, object]) -> int | None:
@@ -165,6 +191,21 @@ class SourceSpider(scrapy.Spider):
     def polls(cls, topics: Iterable[Topic], state: Mapping[str, object], now: int) -> list[str]:
         """Keys of topics that must be looked at now though no slot of theirs is due: what passes by is lost else."""
         return []
+
+    @classmethod
+    def read_saved(cls, page: str, url: str) -> list[Saved]:
+        """What a page says that a person saved (`uptake import --format page`). Pure. ``url`` may be empty.
+
+        Raises `ParseError` for a page that gives no count.
+        """
+        raise UsageError(f"{cls.title} has no pages that can be imported")
+
+    @classmethod
+    def is_saved_of(cls, topic: Topic, name: str) -> Bound | None:
+        """Whether a saved page's search or tag is this topic's (then the best that its count can be), None if not."""
+        said = cls.name_of(topic)
+        names = said if isinstance(said, list | tuple) else [said]
+        return Bound.EXACT if name and name.casefold() in {str(n).casefold() for n in names if n is not None} else None
 
     # What the base gives
 
@@ -396,4 +437,4 @@ def _where(captures: Sequence[Capture]) -> str:
     return f"{captures[-1].file}@{captures[-1].offset}" if captures else "nothing: no response was kept"
 
 
-__all__ = ["Allowance", "Counts", "Option", "Output", "Preview", "Reading", "SourceSpider", "Terms", "join"]
+__all__ = ["Allowance", "Counts", "Option", "Output", "Preview", "Reading", "Saved", "SourceSpider", "Terms", "join"]

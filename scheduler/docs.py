@@ -43,13 +43,13 @@ def source_table() -> str:
                 f"`{name}`",
                 ", ".join(dict.fromkeys(f"`{m.name}`" for m in cls.metrics())),
                 key,
-                f"{cls.requests_per_day(10, {}) / 10:.1f}",
+                cls.cost_words({}),
                 allowance.words if allowance else "none published",
                 "on" if cls.enabled_by_default else "off",
                 f"[{cls.terms.gist}]({cls.terms.url}) (read {cls.terms.checked})",
             ]
         )
-    return table(["source", "counts", "key", "requests per topic and day", "allowance without a key", "by default", "terms"], rows)
+    return table(["source", "counts", "key", "requests a day", "allowance without a key", "by default", "terms"], rows)
 
 
 def source_pages() -> str:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from storage.model import labels_text
+from storage.model import read_labels
 from storage.periods import WEEK
 from trends import readings, wording
-from trends.panel import Group, Ints, Panel
+from trends.panel import Group, Ints, Panel, comparable
 
 HEIGHT = 300  # pixels of a chart's plot
 COVERAGE = ("source", "metric", "topic", "labels", "week", "outcome", "count")
@@ -22,7 +22,7 @@ def strip(panel: Panel, group: Group, topics: Sequence[str], coverage: pd.DataFr
     counts: dict[int, dict[str, int]] = {}
     if coverage is not None and len(coverage):
         mine = coverage[(coverage["metric"] == group.metric.name) & coverage["topic"].isin(topics)]
-        mine = mine[mine["labels"] == labels_text(group.labels)]
+        mine = mine[[comparable(read_labels(text)) == group.labels for text in mine["labels"]]]
         sums = mine.groupby(["week", "outcome"], as_index=False)["count"].sum()
         for week, outcome, count in zip(sums["week"].tolist(), sums["outcome"].tolist(), sums["count"].tolist(), strict=True):
             counts.setdefault(int(week), {})[str(outcome)] = int(count)

@@ -7,7 +7,7 @@ its ``present`` is the moment that figures are judged fresh or stale at.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -23,6 +23,7 @@ from storage.periods import read_time
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Labels = tuple[tuple[str, str], ...]
+OWN = ("period", "tag")  # labels that are a topic's own: they say nothing of what is compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,19 @@ class Line:
         return dict(self.series.labels).get("period", "")
 
     @property
+    def tag(self) -> str:
+        """What the topic is called at a site where it may have several names."""
+        return dict(self.series.labels).get("tag", "")
+
+    @property
     def labels(self) -> Labels:
-        """The labels that say what is counted: all but the period."""
-        return tuple(pair for pair in self.series.labels if pair[0] != "period")
+        """The labels that say what is counted: all but a topic's own."""
+        return comparable(self.series.labels)
+
+
+def comparable(labels: Iterable[tuple[str, str]]) -> Labels:
+    """Labels without those that are a topic's own."""
+    return tuple(pair for pair in labels if pair[0] not in OWN)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +119,8 @@ class Group:
     def of(self, topic: str) -> tuple[Line, ...]:
         """The ordinary lines of a topic: imported first, measured after it."""
         found = [line for line in self.lines if line.series.topic == topic and not line.period]
-        return tuple(sorted(found, key=lambda line: not line.imported))
+        main = main_tag(found)
+        return tuple(sorted((line for line in found if line.tag in {"", main}), key=lambda line: not line.imported))
 
     def odd(self) -> tuple[Line, ...]:
         """Imported flows over a period of their own."""
@@ -127,6 +139,12 @@ class Group:
         imported = [line for line in self.of(topic) if line.imported and len(line.points)]
         measured = [line for line in self.of(topic) if not line.imported and len(line.points)]
         return min(int(line.points.times[0]) for line in measured) if imported and measured else None
+
+
+def main_tag(lines: Sequence[Line]) -> str:
+    """The tag that finds the most: what several tags of a topic have in common is not known, so they are not summed."""
+    tagged = [line for line in lines if line.tag]
+    return max(tagged, key=lambda line: (float(line.points.values.sum()), line.tag)).tag if tagged else ""
 
 
 def joined(parts: Iterable[Points]) -> Points:

@@ -215,6 +215,7 @@ def crawl(settings: Config, setups: Sequence[Setup], work: Work, *, as_json: boo
     import asyncio
 
     from crawlers.engine import CrawlService, run_async
+    from scheduler.retention import reduce_old
     from storage import rollup
 
     with writing(settings) as journal, Progress(quiet=as_json) as progress:
@@ -247,6 +248,7 @@ def crawl(settings: Config, setups: Sequence[Setup], work: Work, *, as_json: boo
         if not stopped:
             with journal.write() as tx:
                 rollup.refresh(tx)
+            reduce_old(journal, days=settings.keep_people_days, now=now())
     code = tell(reports, settings, as_json=as_json)
     if stopped:
         raise UptakeError("stopped; what was captured is kept, and the same command goes on from there")

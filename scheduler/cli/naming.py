@@ -94,6 +94,8 @@ def add(
     name: Annotated[str, typer.Argument(help='What it is called, as people write it: "scikit-learn".')],
     github: Annotated[str | None, typer.Option("--github", metavar="OWNER/NAME", help="Its repository.")] = None,
     stackoverflow: Annotated[str | None, typer.Option("--stackoverflow", metavar="TAG", help="Its tag there.")] = None,
+    medium: Annotated[str | None, typer.Option("--medium", metavar="TAG", help="Its tag on Medium.")] = None,
+    devto: Annotated[str | None, typer.Option("--devto", metavar="TAG", help="Its tag on dev.to.")] = None,
     jobs: Annotated[
         list[str] | None, typer.Option("--jobs", metavar="PHRASE", help="What job postings call it; may be given again.")
     ] = None,
@@ -115,16 +117,19 @@ def add(
     if key in settings.topics:
         raise UsageError(f"[topics.{key}] is in {settings.path} already; edit it there")
     joins = _basket(settings, basket)
-    given = {"github": github, "stackoverflow": stackoverflow}
+    given = {"github": github, "stackoverflow": stackoverflow, "medium": medium, "devto": devto}
     names: dict[str, Any] = {
         "github": github or f"{key}/{key}",
         "stackoverflow": stackoverflow or key,
+        "medium": medium or re.sub(r"[^a-z0-9]+", "-", key).strip("-"),
+        "devto": devto or re.sub(r"[^a-z0-9]", "", key),
         "jobs": [f'"{p}"' if '"' not in p else p for p in jobs or [name]],
         "search": name,
     }
     for guess, value in given.items():
-        if not value and not _readable(settings, guess, Topic(key, name, names)):
-            names.pop(guess)
+        asked = guess in settings.sources and settings.sources[guess].enabled
+        if not value and not (asked and names[guess] and _readable(settings, guess, Topic(key, name, names))):
+            names.pop(guess)  # what nobody looks up is not guessed
     for s in settings.sources.values():
         s.source.check(Topic(key, name, names))
     typer.echo(f"{name}: asking what its names match …")

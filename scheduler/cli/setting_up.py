@@ -46,11 +46,10 @@ def sources(
 def _in_short(s: SourceSetting) -> str:
     """A source in a few lines that fit a terminal."""
     allowance = s.source.allowance(s.options)
-    cost = s.source.requests_per_day(10, s.options) / 10
     indent = " " * 4
     lines = [
         f"counts {', '.join(dict.fromkeys(m.name for m in s.source.metrics()))}",
-        f"about {cost:.1f} requests per topic and day; allowed: {allowance.words if allowance else 'not published'}",
+        f"requests a day: about {s.source.cost_words(s.options)}; allowed: {allowance.words if allowance else 'not published'}",
         f"terms, read {s.source.terms.checked}: {s.source.terms.gist}",
     ]
     wide = min(shutil.get_terminal_size((100, 24)).columns, 110)

@@ -186,3 +186,14 @@ def test_readers_never_meet_the_workshop_words(world: World) -> None:
     world.put("github.stars", "b", {"2024-04-01": 1}, "origin=imported")
     text = text_of(world.summary("2026-10-28")).lower()
     assert not [word for word in ("slot", "vintage", "capture", "sink") if word in text]
+
+
+def test_tags_of_their_own_do_not_part_topics_and_are_not_summed(world: World) -> None:
+    days = [5.0] * 20
+    world.daily("articles.published", "a", "2026-10-01", days, "site=medium;tag=a-lang")
+    world.daily("articles.published", "b", "2026-10-01", [3.0] * 20, "site=medium;tag=b")
+    world.daily("articles.published", "b", "2026-10-01", [1.0] * 20, "site=medium;tag=b-library")
+    panel = world.panel("2026-10-22")
+    [group] = [g for g in panel.groups if g.metric.name == "articles.published"]
+    assert group.labels == (("site", "medium"),)
+    assert {topic: float(group.reading(topic).values.sum()) for topic in group.topics} == {"a": 100, "b": 60}
