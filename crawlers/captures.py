@@ -10,7 +10,7 @@ from scrapy.http import Request, Response
 
 from crawlers.component import Component
 from crawlers.outcomes import Refused
-from crawlers.warc import REDUCED, CaptureDamagedError, CaptureWriter, Record, files_of, heading, load, mend, scan
+from crawlers.warc import CaptureDamagedError, CaptureWriter, Record, files_of, heading, load, mend, scan
 from storage.model import Capture, Reason, UptakeError
 
 
@@ -41,7 +41,7 @@ class Tape:
             self.damage += [f"{name}@{offset}: {what}" for offset, what in found.damage]
             for offset, data in found.records:
                 fingerprint = heading(data, "Uptake-Fingerprint")
-                if fingerprint and not heading(data, REDUCED):
+                if fingerprint:
                     self._answers[fingerprint].append((name, offset))
 
     def replay(self, fingerprint: str) -> Record | None:

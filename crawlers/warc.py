@@ -266,7 +266,7 @@ def records(folder: Path, path: Path) -> Iterator[Record]:
 
 
 def load(folder: Path, file: str, offset: int) -> Record:
-    """One record by its place. Raises `CaptureDamagedError` where there is none to be read."""
+    """One record by its place, or by its former one if the file was reduced. Raises `CaptureDamagedError` where none can be read."""
     path = folder / file
     try:
         with path.open("rb") as handle:

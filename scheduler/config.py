@@ -42,6 +42,7 @@ class Config:
     sources: Mapping[str, SourceSetting]
     snapshot: str  # canonical JSON of the file, for the journal; holds no secret
     http: Http = field(default_factory=Http)
+    keep_people_days: int = 30  # after which raw responses that may name people are reduced
 
     def setup(self, name: str) -> Setup:
         """What a job needs to know of one source."""
@@ -109,6 +110,7 @@ def read(raw: dict[str, Any], path: Path, environment: Mapping[str, str]) -> Con
         sources=settings,
         snapshot=json.dumps(raw, sort_keys=True, ensure_ascii=False, default=str),
         http=file.http,
+        keep_people_days=file.store.keep_people_days,
     )
 
 

@@ -15,6 +15,9 @@ class Section(BaseModel):
 
 class Store(Section):
     path: str = Field(default="data", description="folder of the journal, raw responses and reports; relative to this file")
+    keep_people_days: int = Field(
+        default=30, ge=1, description="days after which a raw response that may name people is reduced to the lines with the numbers"
+    )
 
 
 class Crawl(Section):

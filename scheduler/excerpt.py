@@ -17,8 +17,8 @@ def excerpt(body: str, value: float | None) -> list[str]:
 
     JSON is laid out first. Long lines are cut around the number. What is left out shows as ``…``.
     """
-    lines = _laid_out(body)
-    wanted = None if value is None else re.compile(rf"(?<![\d.,]){re.escape(_digits(value))}(?![\d]|[.,]\d)")
+    lines = laid_out(body)
+    wanted = None if value is None else written(value)
     places = [] if wanted is None else [i for i, line in enumerate(lines) if wanted.search(line)][:PLACES]
     if not places:
         return [f"  {_cut(line, 0)}" for line in lines[:LINES]] + (["  …"] if len(lines) > LINES else [])
@@ -38,15 +38,18 @@ def _with_gaps(lines: Sequence[str], shown: Sequence[int], places: set[int], wan
     return told if last == total - 1 else [*told, "  …"]
 
 
-def _laid_out(body: str) -> list[str]:
+def laid_out(body: str) -> list[str]:
+    """The lines of a body; of JSON, one a key."""
     try:
         return json.dumps(json.loads(body), indent=1, ensure_ascii=False).splitlines()
     except (ValueError, RecursionError):
         return body.splitlines() or [""]
 
 
-def _digits(value: float) -> str:
-    return str(int(value)) if float(value).is_integer() else str(value)
+def written(value: float) -> re.Pattern[str]:
+    """Finds a number as people and programs write it, thousands set apart or not, and not as a part of another one."""
+    digits = f"{int(value):,}".replace(",", r"[,.'’\s]?") if float(value).is_integer() else re.escape(str(value))
+    return re.compile(rf"(?<![\d.,]){digits}(?![\d]|[.,]\d)")
 
 
 def _cut(line: str, at: int) -> str:

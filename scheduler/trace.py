@@ -38,10 +38,13 @@ class Trace:
         if d["citation"]:
             lines.append(f"  imported; published in: {d['citation']}")
         for page in d["pages"]:
-            lines.append(f"  {page['method']} {page['url']} answered {page['status']} at {page['fetched_at']}")
+            asked = f"{page['method']} {page['url']} answered {page['status']} at {page['fetched_at']}"
+            lines.append(f"  page saved by hand: {page['url']}, seen {page['fetched_at']}" if page["method"] == "SAVED" else f"  {asked}")
             lines.append(f"    kept as {page['file']}, byte {page['offset']}, sha256 {page['sha256'][:16]}…")
             if page["request_body"]:
                 lines.append(f"    request body: {page['request_body'][:300]}")
+            if page["reduced"]:
+                lines.append(f"    {page['reduced']['words']}")
             lines += [f"    |{line}" for line in page["excerpt"]]
         for r in d["revisions"]:
             lines.append(
@@ -131,7 +134,7 @@ def _near(connection: Connection, series: Series) -> str:
 
 def _page(captures: Path, row: Mapping[str, Any], value: Any, *, whole: bool) -> dict[str, Any]:
     """A response as plain data: all or the start of its body, and the lines around the number."""
-    request_body = ""
+    request_body, reduced = "", None
     try:
         record = load(captures, row["file"], row["offset"])
         body = record.text()
@@ -141,6 +144,9 @@ def _page(captures: Path, row: Mapping[str, Any], value: Any, *, whole: bool) ->
             body if whole or len(body) <= EXCERPT else f"{body[:EXCERPT]}\n… {len(body) - EXCERPT:,} more characters (--whole shows all)"
         )
         around = [f" {line}" for line in body.splitlines()] if whole else excerpt(body, _number(value))
+        if record.reduced:
+            shown, around = body, [f" {line}" for line in body.splitlines()]
+            reduced = {"on": record.reduced, "words": _reduced_words(record.reduced, row["sha256"], kept=bool(body))}
         if not intact:
             warning = "(this is not what was read: its checksum differs)"
             shown, around = f"{warning}\n{shown}", [f" {warning}", *around]
@@ -157,9 +163,16 @@ def _page(captures: Path, row: Mapping[str, Any], value: Any, *, whole: bool) ->
         "content_type": row["content_type"],
         "run": row["run"],
         "request_body": request_body,
+        "reduced": reduced,
         "body": shown,
         "excerpt": around,
     }
+
+
+def _reduced_words(day: str, digest: str, *, kept: bool) -> str:
+    """What became of a page that may name people."""
+    rest = "the lines with the number, without names" if kept else "no line, as the number does not stand in it as it is"
+    return f"reduced on {day}, because the page may name people: kept are the checksum of what was read, {digest}, and {rest}"
 
 
 def _number(value: Any) -> float | int | None:
