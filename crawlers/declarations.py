@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
+from crawlers.counts import Count
 from storage.model import Capture, Event, Metric, Missing, Observation, Remember
 from storage.periods import DAY, HOUR, WEEK
 
@@ -78,6 +79,24 @@ class Preview:
     topic: str
     text: str
     found: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """One count that a page which a person saved gives (`SourceSpider.read_saved`).
+
+    ``name`` is what the page is about in the source's own words, a search or a tag: it tells the topic. Empty: the
+    page does not say. ``labels``: those that the page tells; what it does not is filled in from the declaration.
+    ``time``: of the period that is counted; None: the nominal time of when the page was saved. ``narrowed``: what
+    keeps the page from counting all that the metric does (a place, a filter); then the user must give it a label.
+    """
+
+    metric: str
+    count: Count
+    name: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    time: int | None = None
+    narrowed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,9 @@ class SourceSpider(scrapy.Spider):
     delay: ClassVar[float] = 1.0  # seconds between requests at the source's real host
     options: ClassVar[tuple[Option, ...]] = ()
     enabled_by_default: ClassVar[bool] = True
+    by_key: ClassVar[bool] = False  # the operator gives keys for calling what its robots.txt closes to crawlers: the key's terms hold
     needs_contact: ClassVar[bool] = False  # its operator asks for a way to reach who calls
+    hosts_apart: ClassVar[bool] = False  # its endpoints are different operators': a wall or an outage at one says nothing of the others
     people: ClassVar[bool] = False  # its pages may name people: they are kept for a limited time only
     parser: ClassVar[int] = 1  # raise it when a parse function changes what it reads
     history_since: ClassVar[str | None] = None  # how far `uptake backfill` goes without --since (ISO date, or "90 days")
@@ -94,7 +96,7 @@ class SourceSpider(scrapy.Spider):
         self.tape = tape  # where responses are kept; None: nowhere (previews, `scrapy crawl`)
         self.recorder = recorder
         self.job = job if job is not None else Job(run="", mode=Mode.COLLECT, now=0)
-        self.pacing = Pacing(manners or Manners(), self.job.budget)
+        self.pacing = Pacing(manners or Manners(), self.job.budget, apart=self.hosts_apart)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -193,6 +195,16 @@ class SourceSpider(scrapy.Spider):
         return []
 
     @classmethod
+    def next_poll(cls, topics: Iterable[Topic], state: Mapping[str, object], now: int) -> int | None:
+        """When `polls` will next name a topic, not before ``now``; None: a schedule is all that the source needs."""
+        return None
+
+    @classmethod
+    def wanted(cls, slots: Sequence[Slot], state: Mapping[str, object]) -> list[Slot]:
+        """Of slots without a value those that are planned: not one that ended for good and may only be filled by a poll."""
+        return list(slots)
+
+    @classmethod
     def read_saved(cls, page: str, url: str) -> list[Saved]:
         """What a page says that a person saved (`uptake import --format page`). Pure. ``url`` may be empty.
 
@@ -284,9 +296,9 @@ class SourceSpider(scrapy.Spider):
             self.recorder.halted = True
         self.stop(Reason.UNANSWERED, "stopped")  # whoever waits for a host's pause wakes up
 
-    def stop(self, reason: Reason, detail: str) -> None:
-        """Send nothing more in this run; all that is still open ends with this reason."""
-        self.pacing.stop(reason, detail)
+    def stop(self, reason: Reason, detail: str, host: str = "") -> None:
+        """Send nothing more in this run (with `hosts_apart`: to this host); all that is still open ends with this reason."""
+        self.pacing.stop(reason, detail, host)
 
     def pause(self, seconds: float, endpoint: str = "base_url") -> bool:
         """Send nothing to an endpoint's host for some time. False if the run may not wait that long."""
@@ -364,7 +376,8 @@ class SourceSpider(scrapy.Spider):
         refused = self.refusal(response)
         if refused is not None:
             if refused[0] in {Reason.BLOCKED, Reason.THROTTLED}:  # the stop line: a wall is not climbed
-                self.stop(*refused)
+                asked = (response.meta.get("redirect_urls") or [response.url])[0]
+                self.stop(*refused, host=urlsplit(asked).netloc)
             outputs: Iterable[Output] = self._gave_up(response.request, slots, *refused, kwargs)  # type: ignore[arg-type]  # set by now
         else:
             outputs = then(response, slots, **kwargs)

@@ -65,7 +65,8 @@ def budget(connection: Connection, setup: Setup, now: int) -> int | None:
 
 
 _SENT = """
-SELECT (SELECT count(*) FROM evidence e JOIN runs r ON r.id = e.run WHERE r.source = ?1 AND e.kind = 'capture' AND e.fetched_at >= ?2)
+SELECT (SELECT count(*) FROM evidence e JOIN runs r ON r.id = e.run WHERE r.source = ?1 AND r.kind != 'import'
+  AND e.kind = 'capture' AND e.fetched_at >= ?2)
  + (SELECT coalesce(sum(max(0, r.requests - (SELECT count(*) FROM evidence e WHERE e.run = r.id AND e.kind = 'capture'))), 0)
     FROM runs r WHERE r.source = ?1 AND r.time >= ?2)
 """
@@ -97,7 +98,7 @@ async def collect(
         chosen = [t for t in setup.topics.values() if topics is None or t.key in topics]
         slots = [s for s in setup.source.slots(chosen, now if at is None else at, setup.options) if s not in answered]
         with service.journal.read() as connection:
-            slots = due(connection, slots)
+            slots = setup.source.wanted(due(connection, slots), recall(connection, setup.name))
             turn = turns(connection, setup, slots, now)
             waiting = bool(polls(connection, setup, chosen, now)) and at is None
         if (turn.slots or waiting) and not service.stopping:
@@ -272,7 +273,7 @@ def _manners(service: CrawlService, setup: Setup) -> Manners:
     return replace(
         common,
         delay=common.delay if setup.delay is None else setup.delay,
-        obey_robots=common.obey_robots if setup.obey_robots is None else setup.obey_robots,
+        obey_robots=common.obey_robots and not setup.source.by_key if setup.obey_robots is None else setup.obey_robots,
     )
 
 

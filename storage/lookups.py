@@ -32,7 +32,9 @@ def recall_text(connection: Connection, source: str, key: str, as_of: int | None
 def recall(connection: Connection, source: str, as_of: int | None = None) -> dict[str, object]:
     """All that a source remembered, as of a sequence (its last word on each key)."""
     rows = connection.exec_driver_sql(
-        "SELECT key, value FROM state WHERE source = ? AND seq <= ? ORDER BY seq", (source, as_of if as_of is not None else 2**62)
+        "SELECT s.key, s.value FROM state s JOIN (SELECT key, max(seq) AS seq FROM state WHERE source = ? AND seq <= ? GROUP BY key) last"
+        " ON last.key = s.key AND last.seq = s.seq WHERE s.source = ?",
+        (source, as_of if as_of is not None else 2**62, source),
     )
     remembered = {str(key): None if value is None else json.loads(value) for key, value in rows}
     return {key: value for key, value in remembered.items() if value is not None}

@@ -22,7 +22,7 @@ def strip(panel: Panel, group: Group, topics: Sequence[str], coverage: pd.DataFr
     counts: dict[int, dict[str, int]] = {}
     if coverage is not None and len(coverage):
         mine = coverage[(coverage["metric"] == group.metric.name) & coverage["topic"].isin(topics)]
-        mine = mine[[comparable(read_labels(text)) == group.labels for text in mine["labels"]]]
+        mine = mine[np.array([comparable(read_labels(text)) == group.labels for text in mine["labels"]], dtype=bool)]
         sums = mine.groupby(["week", "outcome"], as_index=False)["count"].sum()
         for week, outcome, count in zip(sums["week"].tolist(), sums["outcome"].tolist(), sums["count"].tolist(), strict=True):
             counts.setdefault(int(week), {})[str(outcome)] = int(count)

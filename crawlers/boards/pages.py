@@ -6,25 +6,52 @@ programs can still be followed by hand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
-from scrapy.http import Response
+from scrapy import Selector
+from scrapy.http import Request, Response
 
-from crawlers.boards.searched import SearchBoard
+from crawlers.boards.markup import first_of
+from crawlers.boards.places import country_named
+from crawlers.boards.queries import Query, queries, told_apart, worse
+from crawlers.boards.searched import SearchBoard, wall_of
 from crawlers.counts import Count
+from crawlers.job import Job
+from crawlers.keywords import Keywords
 from crawlers.outcomes import outcome_of
-from crawlers.walls import wall
-from storage.model import ParseError, Reason
+from crawlers.source import Allowance, Saved
+from storage.model import Bound, ParseError, Reason, Slot, Topic
+from storage.vocabulary import JOB_POSTINGS, NEW_JOB_POSTINGS
+
+REQUESTS_A_DAY = 100
+_QUOTES = str.maketrans("“”„«»", '"""""')
 
 
 class PageBoard(SearchBoard):
-    """A board whose result pages are read. The first wall ends the run."""
+    """A board whose result pages are read, one request at a time. The first wall ends the run."""
 
     enabled_by_default = False
     with_total = False
-    query_names: ClassVar[tuple[str, ...]] = ("q",)  # parameters of a result page's address that hold the search
+    delay = 30.0
+    operators_documented: ClassVar[bool] = True  # else a count that needs them is an estimate
+    # Parameters of a result page's address:
+    query_names: ClassVar[tuple[str, ...]] = ("q",)  # the search
+    place_name: ClassVar[str] = "l"
+    age_names: ClassVar[tuple[str, ...]] = ()  # the postings' greatest age
+    week: ClassVar[tuple[str, ...]] = ("7",)  # what that is for the last seven days
+    any_age: ClassVar[tuple[str, ...]] = ("any",)  # or none
+    filters: ClassVar[tuple[str, ...]] = ()  # what narrows a search in a way that no metric has
+
+    def __init__(self, job: Job | None = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(job, *args, **kwargs)
+        self._free = asyncio.Event()
+        self._free.set()
+
+    # What a board's module writes
 
     @classmethod
     def read_page(cls, page: str, url: str = "") -> Count:
@@ -41,6 +68,57 @@ class PageBoard(SearchBoard):
         return []
 
     @classmethod
+    def address_on(cls, page: str) -> str:
+        """The address of the search that a page's own data or its form holds; empty if they do not say."""
+        return ""
+
+    @classmethod
+    def country_of(cls, url: str) -> str:
+        """The country label of a result page's address, empty if it does not say."""
+        return country_named(parameters(url).get(cls.place_name, ""))
+
+    # Searching
+
+    @classmethod
+    def allowance(cls, options: Mapping[str, object]) -> Allowance:
+        return Allowance(REQUESTS_A_DAY, "day", f"{REQUESTS_A_DAY} requests a day, which is our own limit", spread=True)
+
+    @classmethod
+    def queries(cls, keywords: Keywords) -> tuple[Query, ...]:
+        found = queries(keywords, cls.syntax)
+        plain = cls.operators_documented or (len(keywords.any) == 1 and not keywords.excluded)
+        return found if plain else tuple(replace(query, bound=Bound.ESTIMATE) for query in found)
+
+    async def measure(self, slots: Sequence[Slot]) -> AsyncIterator[Request]:
+        async for request in self._one_by_one(super().measure(slots)):
+            yield request
+
+    async def preview(self, topics: Sequence[Topic]) -> AsyncIterator[Request]:
+        async for request in self._one_by_one(super().preview(topics)):
+            yield request
+
+    async def _one_by_one(self, requests: AsyncIterator[Request]) -> AsyncIterator[Request]:
+        """Each request only when the one before has its end, so that nothing is sent behind a wall."""
+        async for request in requests:
+            await self._free.wait()
+            self._free.clear()
+            yield request
+
+    def _received(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        yield from self._ending(super()._received(*args, **kwargs))
+
+    def _failed(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        yield from self._ending(super()._failed(*args, **kwargs))
+
+    def _ending(self, outputs: Iterator[Any]) -> Iterator[Any]:
+        more = False  # another alternative of the same search is asked for
+        for output in outputs:
+            more = more or isinstance(output, Request)
+            yield output
+        if not more:
+            self._free.set()
+
+    @classmethod
     def count(cls, response: Response) -> Count:
         return cls.read_page(_text(response), response.url)
 
@@ -48,21 +126,91 @@ class PageBoard(SearchBoard):
     def titles(cls, response: Response) -> list[str]:
         return cls.titles_on(_text(response))
 
+    def refusal(self, response: Response) -> tuple[Reason, str] | None:
+        """A wall is one whatever its status: Cloudflare's comes with 403 or 503, AWS's with 202 or 405. A throttled request stays one."""
+        refused = outcome_of(response)
+        found = "" if refused is not None and refused[0] is Reason.THROTTLED else wall_of(response)
+        return (Reason.BLOCKED, f"{found}{f' ({refused[1]})' if refused else ''}") if found else refused
+
+    # Saved pages
+
     @classmethod
     def searched_for(cls, url: str) -> str:
         """The search that an address of a result page holds, empty if none."""
-        found = dict(parse_qsl(urlsplit(url).query))
-        return next((found[name] for name in cls.query_names if found.get(name)), "")
+        found = parameters(url)
+        return first_of(found.get(name) for name in cls.query_names)
 
-    def refusal(self, response: Response) -> tuple[Reason, str] | None:
-        refused = outcome_of(response)
-        if refused is not None and refused[0] is not Reason.BLOCKED:
-            return refused
-        headers = {k.decode("latin-1").lower(): v[-1].decode("latin-1") for k, v in response.headers.items() if v}
-        found = wall(response.url, response.body.decode("utf-8", "replace"), headers)
-        if found:
-            return Reason.BLOCKED, f"{found}{f' ({refused[1]})' if refused else ''}"
-        return refused
+    @classmethod
+    def read_saved(cls, page: str, url: str) -> list[Saved]:
+        """The count of a saved result page, with what its address, its own data and its links say of the search."""
+        count = cls.read_page(page, url)
+        addresses = [address for address in (url, cls.address_on(page), *_links(page)) if address]
+        country = first_of(map(cls.country_of, addresses))
+        own: dict[str, str] = {}  # the first one that says a thing is right
+        for address in reversed(addresses):
+            if cls.searched_for(address):
+                own |= parameters(address)
+        return [
+            Saved(
+                metric=cls._metric_of(own),
+                count=count,
+                name=first_of(map(cls.searched_for, addresses)),
+                labels=(("board", cls.name), *([("country", country)] if country else [])),
+                narrowed=", ".join(f"{name}={own[name]}" for name in cls._narrowing(own, country)),
+            )
+        ]
+
+    @classmethod
+    def _metric_of(cls, own: Mapping[str, str]) -> str:
+        """Which metric a search counts, by the age of the postings. Raises `ParseError` for one that no metric has."""
+        ages = [age for name in cls.age_names if (age := own.get(name, "")) and age not in cls.any_age]
+        if not ages:
+            return JOB_POSTINGS.name
+        if any(age not in cls.week for age in ages):
+            raise ParseError(f"the search is for postings of some age ({ages[0]}); save one for any age or for the last seven days")
+        return NEW_JOB_POSTINGS.name
+
+    @classmethod
+    def _narrowing(cls, own: Mapping[str, str], country: str) -> list[str]:
+        place = own.get(cls.place_name, "")
+        elsewhere = bool(place) and (not country or country_named(place) != country)
+        return [name for name in cls.filters if own.get(name)] + [cls.place_name] * elsewhere
+
+    @classmethod
+    def is_saved_of(cls, topic: Topic, name: str) -> Bound | None:
+        keywords = cls.keywords_of(topic)
+        return search_is(keywords, cls.queries(keywords), name) if keywords is not None and name else None
+
+
+def search_is(keywords: Keywords, wanted: Sequence[Query], search: str) -> Bound | None:
+    """The best that a search's count can be for an expression that takes these searches; None if it is another search.
+
+    People search without quotes and for one of several alternatives: that is an estimate, or a lower bound.
+    """
+    said = _plain(search)
+    for query in wanted:
+        if said == _plain(query.text):
+            return query.bound if len(wanted) == 1 else worse(query.bound, Bound.AT_LEAST)
+    for term in keywords.any:
+        if said.replace('"', "") == _plain(term):
+            loose = keywords.excluded or not told_apart(term, keywords.case) or (" " in term and '"' not in said)
+            return Bound.ESTIMATE if loose else Bound.AT_LEAST if len(keywords.any) > 1 else Bound.EXACT
+    return None
+
+
+def _plain(search: str) -> str:
+    return " ".join(search.translate(_QUOTES).casefold().split())
+
+
+def parameters(url: str) -> dict[str, str]:
+    """The parameters of an address; of several with one name the first."""
+    return {name: value.strip() for name, value in reversed(parse_qsl(urlsplit(url).query))}
+
+
+def _links(page: str) -> list[str]:
+    """The addresses that a page gives as its own."""
+    root = Selector(text=page)
+    return [*root.css('link[rel="canonical"]::attr(href)').getall(), *root.css('meta[property="og:url"]::attr(content)').getall()]
 
 
 def _text(response: Response) -> str:
@@ -73,9 +221,4 @@ def _text(response: Response) -> str:
     return text if isinstance(text, str) else response.body.decode("utf-8", "replace")
 
 
-def first_of(found: Iterable[str]) -> str:
-    """The first text that is not blank, or nothing."""
-    return next((t.strip() for t in found if t and t.strip()), "")
-
-
-__all__ = ["PageBoard", "first_of"]
+__all__ = ["PageBoard", "parameters", "search_is"]

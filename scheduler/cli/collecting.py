@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scheduler.cli.app import app
-from scheduler.cli.common import Json, Progress, config, counted, moment, now, print_json, writing
+from scheduler.cli.common import Json, Progress, config, counted, moment, now, print_json, tell_terms, writing
 from storage.model import Reason, UptakeError, UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ def collect(
     async def work(service: CrawlService, setup: Setup, progress: Progress) -> list[Report]:
         return await jobs.collect(service, setup, now=when, at=slot, topics=topic, progress=progress)
 
-    return crawl(settings, chosen(settings, sources), work, as_json=json)
+    setups = chosen(settings, sources)
+    tell_terms(setups)
+    return crawl(settings, setups, work, as_json=json)
 
 
 @app.command()
@@ -107,8 +109,20 @@ def reparse(
 
 @app.command("import")
 def import_(
-    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="CSV files with the columns of `uptake export`.")] = None,
-    form: Annotated[str, typer.Option("--format", help="csv: figures with a citation.")] = "csv",
+    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="CSV files, or pages that a browser saved.")] = None,
+    form: Annotated[
+        str, typer.Option("--format", help="csv: figures with a citation. page: pages saved from a browser (.html, .mhtml, gzipped).")
+    ] = "csv",
+    source: Annotated[str | None, typer.Option("--source", metavar="NAME", help="Of pages: whose they are.")] = None,
+    topic: Annotated[
+        str | None, typer.Option("--topic", metavar="T", help="Of pages: what was searched for, where they do not say so themselves.")
+    ] = None,
+    saved: Annotated[
+        str | None, typer.Option("--time", metavar="TIME", help="Of pages: when they were saved; else as the file says, or its own date.")
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", metavar="K=V", help="Of pages: a label, as country=us; may be given again.")
+    ] = None,
     starting_history: Annotated[
         bool, typer.Option("--starting-history", help="The bundled figures on machine-learning frameworks.")
     ] = False,
@@ -118,15 +132,29 @@ def import_(
     partial: Annotated[bool, typer.Option("--partial", help="Import the good rows of a file that also has bad ones.")] = False,
     json: Json = False,
 ) -> int:
-    """Bring in published figures with their citations.
+    """Bring in published figures with their citations, or the counts on pages that you saved.
 
-    Columns: time,source,metric,topic,labels,value,bound,observed_at,citation. Imported figures are shown as
-    such and never mixed silently with measured ones. Example: uptake import figures.csv
+    Columns of a CSV file: time,source,metric,topic,labels,value,bound,observed_at,citation. Imported figures are
+    shown as such and never mixed silently with measured ones. Importing a file again changes nothing.
+
+    A board that refuses programs can be followed by hand: search it in your browser for a topic's words, save the
+    result page, and hand it in. The topic, the country and the week's window are read from the page's own search;
+    the page is kept, so that `uptake trace` shows it. What gives no figure is listed with its reason.
+
+    Example: uptake import figures.csv, or uptake import --format page --source linkedin pytorch.html jax.mhtml
     """
+    from scheduler.cli.page_import import PageOptions, import_pages
     from storage import figures, rollup
 
+    pages = PageOptions(source, topic, saved, label or ())
+    if form == "page":
+        if starting_history or not files:
+            raise UsageError("name the pages that you saved: uptake import --format page --source NAME FILE…")
+        return import_pages(config(), [_there(path) for path in files], pages, as_json=json)
     if form != "csv":
-        raise UsageError(f"--format: {form!r} is not known; there is: csv")
+        raise UsageError(f"--format: {form!r} is not known; there are: csv, page")
+    if pages:
+        raise UsageError("--source, --topic, --time and --label are for saved pages: add --format page")
     if origin not in {"imported", "measured"}:
         raise UsageError(f"--origin: {origin!r} is not known; there are: imported, measured")
     if not files and not starting_history:
@@ -160,7 +188,12 @@ def import_(
             rollup.refresh(tx)
     if json:
         print_json(report)
-        return 1 if failed else 0
+    else:
+        _tell_imported(report)
+    return 1 if failed else 0
+
+
+def _tell_imported(report: Sequence[dict[str, Any]]) -> None:
     for entry in report:
         for problem in entry["problems"]:
             typer.echo(f"{entry['file']}, line {problem['line']}: {problem['message']}", err=True)
@@ -168,7 +201,6 @@ def import_(
             typer.echo(f"{entry['file']}: {counted(entry['rows'], 'figure')} read, {entry['new']:,} new, {entry['revised']:,} changed")
         else:
             typer.echo(f"{entry['file']}: nothing imported because of the lines above; mend them, or use --partial for the rest", err=True)
-    return 1 if failed else 0
 
 
 def _there(path: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Sized
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,7 @@ from storage.periods import read_time
 
 if TYPE_CHECKING:
     from scheduler.config import Config
+    from scheduler.jobs import Setup
     from storage.journal import Journal
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -59,6 +60,16 @@ def writing(settings: Config) -> Iterator[Journal]:
                 for old, key in renamed:
                     tx.rename_topic(old, key)
         yield journal
+
+
+def tell_terms(setups: Iterable[Setup]) -> None:
+    """Say, on standard error, what the operators of sources think of it that are on though they are off by default."""
+    for setup in setups:
+        cls = setup.source
+        if not cls.enabled_by_default:
+            typer.echo(
+                f"{cls.name} is on, though off by default: {cls.terms.gist} (Terms read {cls.terms.checked}: {cls.terms.url})", err=True
+            )
 
 
 def moment(text: str | None, option: str) -> int | None:

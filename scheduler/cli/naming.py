@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scheduler.cli.app import app
-from scheduler.cli.common import Json, config, counted, now, print_json
+from scheduler.cli.common import Json, config, counted, now, print_json, tell_terms
 from storage.model import Topic, UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def check(
     if journal.exists():
         verify(journal)
     setups = chosen(settings, source)
+    tell_terms(setups)
     found = previews(settings, [s.name for s in setups], topic)
     off = {n: s.why_off for n, s in settings.sources.items() if not s.enabled and (not source or n in source)}
     if json:

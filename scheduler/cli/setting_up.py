@@ -54,7 +54,12 @@ def _in_short(s: SourceSetting) -> str:
     ]
     wide = min(shutil.get_terminal_size((100, 24)).columns, 110)
     told = [textwrap.fill(line, wide, initial_indent=indent, subsequent_indent=indent) for line in lines]
-    return "\n".join([f"{s.source.name}: {'on' if s.enabled else f'off, {s.why_off}'}", *told])
+    return "\n".join([f"{s.source.name}: {_state(s)}", *told])
+
+
+def _state(s: SourceSetting) -> str:
+    """On, or off and why; of one that the user turned on, that its terms are another matter."""
+    return ("on" if s.source.enabled_by_default else "on, though off by default: see its terms") if s.enabled else f"off, {s.why_off}"
 
 
 def describe(s: SourceSetting) -> dict[str, Any]:
@@ -94,7 +99,7 @@ def describe(s: SourceSetting) -> dict[str, Any]:
 
 def _in_full(s: SourceSetting) -> str:
     d = describe(s)
-    lines = [f"{d['title']} ({d['name']}): {'on' if s.enabled else 'off, ' + s.why_off}", "", d["about"], "", "Counts"]
+    lines = [f"{d['title']} ({d['name']}): {_state(s)}", "", d["about"], "", "Counts"]
     for c in d["counts"]:
         labels = "".join(f" {k}={v}" for k, v in c["labels"].items())
         lines.append(f"  {c['metric']}{labels}  ({c['kind']}, {c['unit']}, each {c['cadence']}{'' if c['per_topic'] else ', denominator'})")

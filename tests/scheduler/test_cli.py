@@ -45,7 +45,7 @@ STOPS = (  # wrong use: the arguments, and what the sentence says
     (["plan", "--topics", "many"], "--topics"),
     (["import"], "name a CSV file, or use --starting-history"),
     (["import", "none.csv"], "there is no file none.csv"),
-    (["import", "none.csv", "--format", "pwc"], "--format: 'pwc' is not known; there is: csv"),
+    (["import", "none.csv", "--format", "pwc"], "--format: 'pwc' is not known; there are: csv, page"),
     (["compare", "alpha"], "Missing argument 'B'"),
     (["compare", "alpha", "alpha"], "name two different topics"),
     (["compare", "alpha", "betta"], "there is no topic 'betta'; did you mean 'beta'?"),
