@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from urllib.parse import urlencode, urlsplit
+import zlib
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote, urlencode, urlsplit
 
 from scrapy import Request
 from scrapy.crawler import Crawler
+from scrapy.exceptions import DownloadCancelledError
 from scrapy.http import Headers, Response
 from scrapy.utils.misc import build_from_crawler, load_object
 
 from crawlers.component import Component
+from crawlers.tokens import Tokens
 
 SCRUBBED = b"[scrubbed]"
+SHORTEST = 6  # characters of a secret that is looked for in answers: a shorter one would be found in words
 _REACTORLESS = "scrapy.core.downloader.handlers._aiohttp.AiohttpDownloadHandler"
 _REACTOR = "scrapy.core.downloader.handlers.http11.HTTP11DownloadHandler"
 
@@ -26,32 +30,76 @@ class Gateway(Component):
         super().__init__(crawler)
         path = _REACTOR if crawler.settings.getbool("TWISTED_REACTOR_ENABLED") else _REACTORLESS
         self._inner = build_from_crawler(load_object(path), crawler)
+        self._limit = crawler.settings.getint("DOWNLOAD_MAXSIZE")
+        self._tokens = Tokens(self._plainly, lambda: self.spider.pacing)
 
     async def download_request(self, request: Request) -> Response:
-        headers, params = self._credentials(request)
-        if not headers and not params:
+        spider = self.spider
+        if not self._may_carry(request):
             return await self._inner.download_request(request)  # type: ignore[no-any-return]  # a class loaded by its name
-        signed = request.replace(url=_with(request.url, params), headers={**request.headers, **headers})
-        secrets = self.spider.secrets()
+        headers, params = spider.credentials()
+        login = spider.login()
+        if login is None:
+            return await self._signed(request, headers, params)
+        token = await self._tokens.get(login, request)
+        response = await self._signed(request, {**headers, "Authorization": f"Bearer {token}"}, params)
+        if response.status == 401:  # a token does not last for a long run
+            token = await self._tokens.get(login, request, not_this=token)
+            response = await self._signed(request, {**headers, "Authorization": f"Bearer {token}"}, params)
+        return response
+
+    def _may_carry(self, request: Request) -> bool:
+        """Whether a request may bear the source's credentials: a redirect to elsewhere must not."""
+        spider = self.spider
+        if not hasattr(spider, "credentials") or request.meta.get("is_robots"):  # `scrapy shell`, `scrapy fetch` have none
+            return False
+        return urlsplit(request.url).netloc in {urlsplit(spider.endpoint(key)).netloc for key in spider.endpoints if spider.endpoint(key)}
+
+    async def _signed(self, request: Request, headers: Mapping[str, str], params: Mapping[str, str]) -> Response:
+        if not headers and not params:
+            return await self._inner.download_request(request)  # type: ignore[no-any-return]
+        signed = request.replace(url=_with(request.url, params))
+        for name, value in headers.items():
+            signed.headers[name] = value  # in the place of one that is there, such as our own User-Agent
+        secrets = _forms([*self.spider.secrets(), *(v.rpartition(" ")[2] for v in headers.values()), *params.values()])
         try:
             response: Response = await self._inner.download_request(signed)
         except Exception as error:
             if any(s in str(error) for s in secrets):
                 raise type(error)(_clean(str(error).encode(), secrets).decode()) from None
             raise
-        return response.replace(url=request.url, headers=_clean_headers(response.headers, secrets), body=_clean(response.body, secrets))
+        return self._scrubbed(response, request.url, secrets)
 
-    def _credentials(self, request: Request) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        spider = self.spider
-        if not hasattr(spider, "credentials"):  # `scrapy shell`, `scrapy fetch`
-            return {}, {}
-        headers, params = spider.credentials()
-        if not headers and not params:
-            return {}, {}
-        hosts = {urlsplit(spider.endpoint(key)).netloc for key in spider.endpoints if spider.endpoint(key)}
-        if urlsplit(request.url).netloc not in hosts or request.meta.get("is_robots"):
-            return {}, {}  # a redirect to elsewhere must not carry a key there
-        return headers, params
+    def _scrubbed(self, response: Response, url: str, secrets: list[str]) -> Response:
+        """The answer without the secrets that a server may repeat: they must not come into the captures."""
+        headers = Headers({k: [_clean(v, secrets) for v in values] for k, values in response.headers.items()})
+        said = self._decompressed(response)
+        clean = _clean(said, secrets)
+        if clean == said:
+            return response.replace(url=url, headers=headers)
+        for name in ("Content-Encoding", "Content-Length"):
+            headers.pop(name, None)
+        return response.replace(url=url, headers=headers, body=clean)
+
+    async def _plainly(self, request: Request) -> Response:
+        response: Response = await self._inner.download_request(request)
+        return response.replace(body=self._decompressed(response))
+
+    def _decompressed(self, response: Response) -> bytes:
+        """The body as it was before gzip, the only encoding that is asked for; as it came where that cannot be undone."""
+        if (response.headers.get(b"Content-Encoding") or b"").strip().lower() not in {b"gzip", b"x-gzip"}:
+            return response.body
+        body, rest = b"", response.body
+        while rest:  # one member after the other
+            inflate = zlib.decompressobj(wbits=31)
+            try:
+                body += inflate.decompress(rest, self._limit)
+            except zlib.error:
+                return body or response.body
+            if inflate.unconsumed_tail or 0 < self._limit < len(body):
+                raise DownloadCancelledError
+            rest = inflate.unused_data
+        return body
 
     async def close(self) -> None:
         await self._inner.close()
@@ -61,13 +109,13 @@ def _with(url: str, params: Mapping[str, str]) -> str:
     return f"{url}{'&' if '?' in url else '?'}{urlencode(params)}" if params else url
 
 
+def _forms(secrets: Iterable[str]) -> list[str]:
+    """Secrets as they are, and as they stand in addresses and in JSON; the longest first, because one may hold another."""
+    found = {form for s in secrets for form in (s, quote(s, safe=""), s.replace("/", "\\/")) if len(s) >= SHORTEST}
+    return sorted(found, key=lambda s: (-len(s), s))
+
+
 def _clean(data: bytes, secrets: list[str]) -> bytes:
-    """A server that repeats a key in its answer must not bring it into the captures."""
     for secret in secrets:
-        if len(secret) >= 6:
-            data = data.replace(secret.encode(), SCRUBBED)
+        data = data.replace(secret.encode(), SCRUBBED)
     return data
-
-
-def _clean_headers(headers: Headers, secrets: list[str]) -> Headers:
-    return Headers({k: [_clean(v, secrets) for v in values] for k, values in headers.items()})

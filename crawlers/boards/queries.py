@@ -24,9 +24,14 @@ class Syntax:
     group: str = "({})"  # around alternatives
     without: str = ""  # " -{}", " NOT {}"
     joined: bool = True  # a phrase is searched as one, not word by word
+    literal: bool = True  # a word is searched as it is written, not its synonyms too
 
     def term(self, text: str) -> str:
         return (self.word if text.isalnum() else self.phrase).format(text)
+
+    def tells(self, text: str, case: bool | None = None) -> bool:
+        """Whether the board's search reads a term as we do."""
+        return self.literal and told_apart(text, case) and (self.joined or text.isalnum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +48,25 @@ def queries(keywords: Keywords, syntax: Syntax) -> tuple[Query, ...]:
     """The searches that an expression takes on a board.
 
     A count is an *estimate* where the board's search cannot tell what we would: exclusions that it does not know,
-    phrases that it takes apart, signs and capitals ("C++", "Go").
+    phrases that it takes apart, synonyms, signs and capitals ("C++", "Go"). It is a lower bound where an exclusion
+    holds an alternative ("go-to-market" for "Go"): we pass such a phrase over and the text may match elsewhere, the
+    board leaves the whole text out.
     """
     excluded = keywords.excluded if syntax.without else ()
     without = "".join(syntax.without.format(syntax.term(text)) for text in excluded)
-    loose = bool(keywords.excluded) and not syntax.without
+    vague = bool(keywords.excluded) and not (syntax.without and all(syntax.tells(text) for text in excluded))
+    named = Keywords(keywords.any, case=False)
+    fewer = any(named.matches(text) for text in excluded)
 
-    def bound(terms: Sequence[str]) -> Bound:
-        vague = loose or any(not told_apart(term, keywords.case) or (" " in term and not syntax.joined) for term in terms)
-        return Bound.ESTIMATE if vague else Bound.EXACT
+    def query(text: str, terms: tuple[str, ...]) -> Query:
+        told = not vague and all(syntax.tells(term, keywords.case) for term in terms)
+        bound = Bound.ESTIMATE if not told else Bound.AT_LEAST if fewer else Bound.EXACT
+        return Query(text + without, terms, excluded, bound)
 
-    if len(keywords.any) == 1:
-        return (Query(syntax.term(keywords.any[0]) + without, keywords.any, excluded, bound(keywords.any)),)
-    if syntax.either:
+    if len(keywords.any) > 1 and syntax.either:
         text = syntax.either.join(syntax.term(t) for t in keywords.any)
-        return (Query((syntax.group.format(text) if syntax.group else text) + without, keywords.any, excluded, bound(keywords.any)),)
-    return tuple(Query(syntax.term(t) + without, (t,), excluded, bound((t,))) for t in keywords.any)
+        return (query(syntax.group.format(text) if syntax.group else text, keywords.any),)
+    return tuple(query(syntax.term(t), (t,)) for t in keywords.any)
 
 
 def told_apart(term: str, case: bool | None = None) -> bool:
@@ -67,11 +75,16 @@ def told_apart(term: str, case: bool | None = None) -> bool:
 
 
 def combined(counts: Sequence[Count]) -> Count:
-    """What several searches for alternatives come to: at least the largest, because what they share is not told."""
-    if len(counts) == 1:
-        return counts[0]
+    """What several searches for alternatives come to: at least the largest, because what they share is not told.
+
+    Where only one of them found anything, nothing is shared, and that one's count stands.
+    """
     largest = max(counts, key=lambda c: c.value)
-    return Count(largest.value, Bound.ESTIMATE if any(c.bound is Bound.ESTIMATE for c in counts) else Bound.AT_LEAST)
+    bound = largest.bound
+    for count in counts:
+        bound = worse(bound, count.bound)
+    shared = sum(count.value for count in counts) > largest.value
+    return Count(largest.value, worse(bound, Bound.AT_LEAST) if shared else bound)
 
 
 def worse(one: Bound, other: Bound) -> Bound:

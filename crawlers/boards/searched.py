@@ -15,11 +15,17 @@ from scrapy.http import Request, Response
 from crawlers.boards.queries import Query, Syntax, combined, queries, worse
 from crawlers.counts import Count
 from crawlers.keywords import Keywords
+from crawlers.outcomes import outcome_of
+from crawlers.payload import field as field_of
+from crawlers.payload import number, read_json
 from crawlers.source import Counts, Option, Output, Preview, SourceSpider
-from storage.model import Capture, ParseError, Slot, Topic, UsageError
+from crawlers.walls import wall
+from storage.model import Capture, ParseError, Reason, Slot, Topic, UsageError
 from storage.vocabulary import JOB_POSTINGS, JOB_TOTAL, NEW_JOB_POSTINGS
 
 WORLD = "world"  # the label of a board that is not about one country
+MANY = 50  # countries: more are not listed in a message
+_MESSAGES = ("message", "Message", "display", "detail", "title", "description", "error", "exception")  # where interfaces say what is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,8 @@ class Board(SourceSpider):
         if cls.default_countries:
             value = cls.chosen(options, "countries")
             if not value or not isinstance(value, list) or any(c not in cls.countries for c in value):
-                raise UsageError(f"[sources.{cls.name}] countries: write a list of some of {', '.join(cls.countries)}, not {value!r}")
+                known = f"some of {', '.join(cls.countries)}" if len(cls.countries) <= MANY else "codes like " + '"us"'
+                raise UsageError(f"[sources.{cls.name}] countries: write a list of {known}, not {value!r}")
 
     @classmethod
     def check(cls, topic: Topic) -> None:
@@ -93,6 +100,7 @@ class SearchBoard(Board):
 
     syntax: ClassVar[Syntax] = Syntax()
     new_within: ClassVar[int] = 7  # days, of `with_new`
+    remedy: ClassVar[str] = ""  # what a person can do where the board refuses; empty: look at the key, if it has one
 
     def ask(self, query: Query | None, country: str, days: int | None) -> Ask:
         """The search for a query (None: all postings), in a country as the board calls it, of the last days or of any age."""
@@ -122,6 +130,18 @@ class SearchBoard(Board):
     def requests_per_day(cls, topics: int, options: Mapping[str, object]) -> float:
         rows = cls.rows(options)
         return float(topics * sum(1 for r in rows if r.per_topic) + sum(1 for r in rows if not r.per_topic))
+
+    def refusal(self, response: Response) -> tuple[Reason, str] | None:
+        """As `outcome_of`; where the board refuses, with what it says and what helps."""
+        refused = outcome_of(response)
+        if refused is None or refused[0] is not Reason.BLOCKED:
+            return refused
+        found = wall_of(response)
+        if found:
+            return Reason.BLOCKED, f"{found} ({refused[1]})"
+        keys = [f"UPTAKE_{self.name}_{o.name}".upper() for o in self.options if o.secret]
+        helps = self.remedy or (f"check {' and '.join(keys)}" if keys else "")
+        return Reason.BLOCKED, refused[1] + _message(response) + (f"; {helps}" if helps and response.status in {401, 403} else "")
 
     async def measure(self, slots: Sequence[Slot]) -> AsyncIterator[Request]:
         for slot in slots:
@@ -165,6 +185,48 @@ class SearchBoard(Board):
         return self.fetch(ask.path, then, slots, endpoint=ask.endpoint, params=ask.params, headers=ask.headers, post=ask.post, **kwargs)
 
 
+def counted(payload: object, *path: str, rows: Sequence[str]) -> Count:
+    """The count at a path of an answer, whose postings are the list at ``rows``.
+
+    Zero is believed only beside an empty list. Raises `ParseError` for all that is no whole number.
+    """
+    value = number(payload, *path)
+    if not value.is_integer():
+        raise ParseError(f"{'.'.join(path)} is {value!r}, which is not a count")
+    if value == 0:
+        found = field_of(payload, *rows)
+        if found != []:
+            raise ParseError(f"{'.'.join(path)} is 0, but {'.'.join(rows)} is not an empty list")
+    return Count(value)
+
+
+def titles_of(payload: object, *rows: str, title: Sequence[str]) -> list[str]:
+    """Titles of the postings in the list at ``rows``, as far as there are any."""
+    try:
+        return [str(field_of(row, *title)) for row in field_of(payload, *rows)]
+    except (ParseError, TypeError):
+        return []  # they are an extra: the count does not rest on them
+
+
+def wall_of(response: Response) -> str:
+    """What wall a response is; empty if it is none that we know."""
+    headers = {k.decode("latin-1").lower(): v[-1].decode("latin-1") for k, v in response.headers.items() if v}
+    return wall(response.url, response.body.decode("utf-8", "replace"), headers)
+
+
+def _message(response: Response) -> str:
+    """What an interface says of its refusal, behind a colon; nothing where it says nothing that can be read."""
+    try:
+        said = read_json(response.body)
+    except ParseError:
+        return ""
+    for _ in range(2):  # {"error": {"title": …}}
+        if isinstance(said, dict):
+            said = next((said[key] for key in _MESSAGES if said.get(key)), "")
+    text = " ".join(said.split())[:120] if isinstance(said, str) else ""
+    return f": {text}" if text else ""
+
+
 def told(value: float, bound: object) -> str:
     """A count in words, as in ``about 153 postings``."""
     words = {"AT_LEAST": "at least ", "ESTIMATE": "about "}.get(getattr(bound, "name", ""), "")
@@ -175,4 +237,4 @@ def shown(titles: Sequence[str], most: int = 3) -> str:
     return "".join(f"; {title!r}" for title in titles[:most])
 
 
-__all__ = ["WORLD", "Ask", "Board", "SearchBoard", "shown", "told"]
+__all__ = ["WORLD", "Ask", "Board", "SearchBoard", "counted", "shown", "titles_of", "told", "wall_of"]

@@ -9,10 +9,10 @@ from typing import ClassVar
 from scrapy.http import Response
 
 from crawlers.boards.queries import Query, Syntax, queries
-from crawlers.boards.searched import Ask, SearchBoard
+from crawlers.boards.searched import Ask, SearchBoard, counted, titles_of
 from crawlers.counts import Count
 from crawlers.keywords import Keywords
-from crawlers.payload import listing, number, read_json
+from crawlers.payload import read_json
 from crawlers.source import Allowance, Option, Terms
 from storage.model import Bound
 
@@ -27,13 +27,15 @@ class Adzuna(SearchBoard):
         "https://developer.adzuna.com/docs/terms_of_service",
         "2026-11-20",
         "Personal research is allowed; organisations, for counting vacancies too, have a trial of 14 days and then need Adzuna's consent. "
-        "A key is free. 25 requests a minute, 250 a day, 1,000 a week, 2,500 a month.",
+        "A key is free. 25 requests a minute, 250 a day, 1,000 a week, 2,500 a month. robots.txt closes its host to crawlers; what may be"
+        " asked with a key is what these terms say (obey_robots = true stops it).",
     )
     endpoints: ClassVar = {"base_url": "https://api.adzuna.com"}
     options = (
         Option("app_id", "the id of a free key from https://developer.adzuna.com", secret=True, required=True),
         Option("app_key", "a free key from https://developer.adzuna.com", secret=True, required=True),
     )
+    by_key = True
     schedule = "47 3,9,15,21 * * *"
     delay = 2.5
     countries: ClassVar = {c: c for c in _COUNTRIES}
@@ -50,15 +52,18 @@ class Adzuna(SearchBoard):
 
     @classmethod
     def queries(cls, keywords: Keywords) -> tuple[Query, ...]:
-        """One search for each alternative; an exclusion of several words cannot be said, so that it is left out."""
+        """One search for words (``what_or``), else one for each alternative. Exclusions of several words cannot be said, so they go."""
         words = tuple(t for t in keywords.excluded if " " not in t)
-        found = queries(Keywords(keywords.any, words, keywords.case), cls.syntax)
+        together = all(term.isalnum() for term in keywords.any)
+        syntax = replace(cls.syntax, either=" OR ", group="") if together else cls.syntax
+        found = queries(Keywords(keywords.any, words, keywords.case), syntax)
         return found if words == keywords.excluded else tuple(replace(query, bound=Bound.ESTIMATE) for query in found)
 
     def ask(self, query: Query | None, country: str, days: int | None) -> Ask:
         params: dict[str, object] = {"results_per_page": 5 if query else 1, "max_days_old": days}
         if query is not None:
-            params |= {"what_phrase": query.any[0], "what_exclude": " ".join(query.excluded) or None}
+            what = {"what_or": " ".join(query.any)} if len(query.any) > 1 else {"what_phrase": query.any[0]}
+            params |= {**what, "what_exclude": " ".join(query.excluded) or None}
         return Ask(f"/v1/api/jobs/{country}/search/1", params)
 
     @classmethod
@@ -67,8 +72,8 @@ class Adzuna(SearchBoard):
 
     @classmethod
     def titles(cls, response: Response) -> Sequence[str]:
-        return [str(row.get("title")) for row in listing(read_json(response.body), "results") if isinstance(row, dict)]
+        return titles_of(read_json(response.body), "results", title=["title"])
 
 
 def read_count(body: bytes) -> Count:
-    return Count(number(read_json(body), "count"))
+    return counted(read_json(body), "count", rows=["results"])
