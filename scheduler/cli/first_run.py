@@ -25,7 +25,8 @@ def quickstart(
     Writes a config if there is none, imports the starting history, writes the report, measures for the first
     time, and writes the report again. Safe to call again: what is there is kept. Example: uptake quickstart ml
     """
-    from scheduler.cli.collecting import collect, import_
+    from scheduler.cli.collecting import collect
+    from scheduler.cli.importing import import_
     from scheduler.cli.showing import write_report
     from scheduler.config import locate
 

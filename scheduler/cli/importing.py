@@ -1,0 +1,129 @@
+"""The command that brings in figures of others: import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scheduler.cli.app import app
+from scheduler.cli.common import Json, config, counted, print_json, writing
+from storage.model import UsageError
+
+if TYPE_CHECKING:
+    from storage.journal import Journal
+
+
+@app.command("import")
+def import_(
+    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="CSV files, or pages that a browser saved.")] = None,
+    form: Annotated[
+        str, typer.Option("--format", help="csv: figures with a citation. page: pages saved from a browser (.html, .mhtml, gzipped).")
+    ] = "csv",
+    source: Annotated[str | None, typer.Option("--source", metavar="NAME", help="Of pages: whose they are.")] = None,
+    topic: Annotated[
+        str | None, typer.Option("--topic", metavar="T", help="Of pages: what was searched for, where they do not say so themselves.")
+    ] = None,
+    saved: Annotated[
+        str | None, typer.Option("--time", metavar="TIME", help="Of pages: when they were saved; else as the file says, or its own date.")
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", metavar="K=V", help="Of pages: a label, as country=us; may be given again.")
+    ] = None,
+    starting_history: Annotated[
+        bool, typer.Option("--starting-history", help="The bundled figures on machine-learning frameworks.")
+    ] = False,
+    origin: Annotated[
+        str, typer.Option("--origin", help="Of rows that do not say: imported, or measured for an export of Uptake itself.")
+    ] = "imported",
+    partial: Annotated[bool, typer.Option("--partial", help="Import the good rows of a file that also has bad ones.")] = False,
+    json: Json = False,
+) -> int:
+    """Bring in published figures with their citations, or the counts on pages that you saved.
+
+    Columns of a CSV file: time,source,metric,topic,labels,value,bound,observed_at,citation. Imported figures are
+    shown as such and never mixed silently with measured ones. Importing a file again changes nothing.
+
+    A board that refuses programs can be followed by hand: search it in your browser for a topic's words, save the
+    result page, and hand it in. The topic, the country and the week's window are read from the page's own search;
+    the page is kept, so that `uptake trace` shows it. What gives no figure is listed with its reason.
+
+    Example: uptake import figures.csv, or uptake import --format page --source linkedin pytorch.html jax.mhtml
+    """
+    from scheduler.cli.page_import import PageOptions, import_pages
+    from storage import figures, rollup
+
+    pages = PageOptions(source, topic, saved, label or ())
+    if form == "page":
+        if starting_history or not files:
+            raise UsageError("name the pages that you saved: uptake import --format page --source NAME FILE…")
+        return import_pages(config(), [_there(path) for path in files], pages, as_json=json)
+    if form != "csv":
+        raise UsageError(f"--format: {form!r} is not known; there are: csv, page")
+    if pages:
+        raise UsageError("--source, --topic, --time and --label are for saved pages: add --format page")
+    if origin not in {"imported", "measured"}:
+        raise UsageError(f"--origin: {origin!r} is not known; there are: imported, measured")
+    if not files and not starting_history:
+        raise UsageError("name a CSV file, or use --starting-history for the bundled figures")
+    settings = config()
+    batches = [("the starting history", figures.starting_history())] if starting_history else []
+    batches += [(str(path), figures.read_csv(_there(path), origin=origin)) for path in files or []]
+    report: list[dict[str, Any]] = []
+    failed = False
+    with writing(settings) as journal:
+        define_all(journal)
+        for name, batch in batches:
+            refused = bool(batch.problems) and not partial
+            if refused:
+                changes = None
+            else:
+                with journal.write() as tx:
+                    changes = figures.import_rows(tx, batch.rows)
+            failed |= bool(batch.problems)
+            report.append(
+                {
+                    "file": name,
+                    "imported": refused is False,
+                    "rows": len(batch.rows),
+                    "new": changes.new if changes else 0,
+                    "revised": changes.revised if changes else 0,
+                    "problems": [{"line": p.line, "message": p.message} for p in batch.problems],
+                }
+            )
+        with journal.write() as tx:
+            rollup.refresh(tx)
+    if json:
+        print_json(report)
+    else:
+        _tell_imported(report)
+    return 1 if failed else 0
+
+
+def _tell_imported(report: Sequence[dict[str, Any]]) -> None:
+    for entry in report:
+        for problem in entry["problems"]:
+            typer.echo(f"{entry['file']}, line {problem['line']}: {problem['message']}", err=True)
+        if entry["imported"]:
+            typer.echo(f"{entry['file']}: {counted(entry['rows'], 'figure')} read, {entry['new']:,} new, {entry['revised']:,} changed")
+        else:
+            typer.echo(f"{entry['file']}: nothing imported because of the lines above; mend them, or use --partial for the rest", err=True)
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}")
+    return path
+
+
+def define_all(journal: Journal) -> None:
+    """Write down what every metric means, so that imported series of sources that never ran are understood."""
+    from crawlers.catalog import sources
+    from storage.vocabulary import SHARED
+
+    with journal.write() as tx:
+        tx.define(SHARED)
+        for name, cls in sources().items():
+            tx.define(cls.metrics(), name)
