@@ -11,6 +11,7 @@ import asyncio
 import email.utils
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -54,16 +55,23 @@ def retry_after(response: Response, now: float) -> float | None:
 
 
 class Pacing:
-    """What one crawl knows of the hosts it asks: pauses, stop line, requests spent."""
+    """What one crawl knows of the hosts it asks: pauses, stop line, requests spent.
 
-    def __init__(self, manners: Manners, budget: int | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    ``apart``: the hosts are different operators', so that each has a stop line of its own.
+    """
+
+    def __init__(
+        self, manners: Manners, budget: int | None = None, *, apart: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.manners = manners
         self.left = budget
         self.sent = 0
         self.spent = 0  # of those, the ones that count against an allowance
         self.waited = 0.0
         self.stopped: tuple[Reason, str] | None = None
-        self._failures = 0
+        self.apart = apart
+        self._closed: dict[str, tuple[Reason, str]] = {}
+        self._failures: Counter[str] = Counter()
         self._until: dict[str, float] = {}
         self._clock = clock
 
@@ -78,15 +86,24 @@ class Pacing:
         self.waited += seconds
         return True
 
-    def stop(self, reason: Reason, detail: str) -> None:
-        """Send nothing more in this run. The first reason stands."""
-        self.stopped = self.stopped or (reason, detail)
+    def stop(self, reason: Reason, detail: str, host: str = "") -> None:
+        """Send nothing more in this run, or to this host if hosts stand apart. The first reason stands."""
+        if self.apart and host:
+            self._closed.setdefault(host, (reason, detail))
+        else:
+            self.stopped = self.stopped or (reason, detail)
 
-    def note(self, *, good: bool, detail: str = "") -> None:
+    def note(self, host: str, *, good: bool, detail: str = "") -> None:
         """Count failures in a row; a host that is plainly down is left alone."""
-        self._failures = 0 if good else self._failures + 1
-        if self._failures >= FAILURES_TO_STOP:
-            self.stop(Reason.UNREACHABLE, f"{detail}; {FAILURES_TO_STOP} requests in a row failed")
+        line = host if self.apart else ""
+        self._failures[line] = 0 if good else self._failures[line] + 1
+        if self._failures[line] >= FAILURES_TO_STOP:
+            self.stop(Reason.UNREACHABLE, f"{detail}; {FAILURES_TO_STOP} requests in a row failed", host)
+
+    @property
+    def spent_up(self) -> bool:
+        """Whether the allowance has nothing left, not even for another try."""
+        return self.left is not None and self.left <= 0
 
     async def enter(self, host: str, *, free: bool = False) -> None:
         """Wait out a host's pause, then spend one request. Raises `Refused` at the stop line or without budget.
@@ -94,8 +111,9 @@ class Pacing:
         ``free``: it does not count against the allowance (robots.txt).
         """
         while True:
-            if self.stopped:
-                raise Refused(*self.stopped)
+            stopped = self.stopped or self._closed.get(host)
+            if stopped:
+                raise Refused(*stopped)
             rest = self._until.get(host, 0.0) - self._clock()
             if rest <= 0:
                 break
@@ -107,6 +125,10 @@ class Pacing:
                 self.left -= 1
             self.spent += 1
         self.sent += 1
+
+
+def _host(request: Request) -> str:
+    return urlsplit(request.url).netloc
 
 
 class _Middleware(Component):
@@ -173,14 +195,14 @@ class Patience(_Middleware):
         passing = response.status < 500 and response.status != 408
         if request.meta.get("is_robots"):
             return response
-        asked = self._asked(response)
+        asked = None if request.meta.get("no_wait") and response.status == 429 else self._asked(response)
         if asked is not None:
             return await self._wait(request, response, asked)
         if response.status in RETRIED and not request.meta.get("no_retry"):
             again = await self._again(request, replayed=bool(request.meta.get("replayed")))
             if again is not None:
                 return again
-        self.pacing.note(good=passing, detail=f"status {response.status}")
+        self.pacing.note(_host(request), good=passing, detail=f"status {response.status}")
         return response
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | None:
@@ -188,7 +210,7 @@ class Patience(_Middleware):
             return None
         again = await self._again(request, replayed=False)
         if again is None:
-            self.pacing.note(good=False, detail=str(exception)[:120])
+            self.pacing.note(_host(request), good=False, detail=str(exception)[:120])
         return again
 
     def _asked(self, response: Response) -> float | None:
@@ -202,11 +224,10 @@ class Patience(_Middleware):
         if request.meta.get("replayed"):
             return request.replace(dont_filter=True)  # it was waited for when it was fetched
         tries = request.meta.get("waits", 0) + 1
-        if tries > self.pacing.manners.retries + 1 or not self.pacing.grants(seconds):
-            self.pacing.stop(Reason.THROTTLED, f"status {response.status}, asks for {seconds:.0f} s")
+        if tries > self.pacing.manners.retries + 1 or self.pacing.spent_up or not self.pacing.grants(seconds):
+            self.pacing.stop(Reason.THROTTLED, f"status {response.status}, asks for {seconds:.0f} s", _host(request))
             return response
-        host = urlsplit(request.url).netloc
-        self.pacing.pause(host, seconds + random.uniform(0, 0.1) * min(seconds, 10))  # noqa: S311  # jitter
+        self.pacing.pause(_host(request), seconds + random.uniform(0, 0.1) * min(seconds, 10))  # noqa: S311  # jitter
         return request.replace(dont_filter=True, meta={**request.meta, "waits": tries})
 
     async def _again(self, request: Request, *, replayed: bool) -> Request | None:
@@ -214,6 +235,8 @@ class Patience(_Middleware):
         if tries > self.pacing.manners.retries:
             return None
         if not replayed:
+            if self.pacing.spent_up:  # what came then stands, rather than that there was no allowance for more
+                return None
             wait = self.pacing.manners.backoff * 2 ** (tries - 1) * random.uniform(0.5, 1.5)  # noqa: S311  # jitter
             if not self.pacing.grants(wait):
                 return None
@@ -225,4 +248,4 @@ class Gate(_Middleware):
     """The last word before a request leaves: stop line, pause, budget. Nothing of it concerns replayed answers."""
 
     async def process_request(self, request: Request) -> None:
-        await self.pacing.enter(urlsplit(request.url).netloc, free=bool(request.meta.get("is_robots")))
+        await self.pacing.enter(_host(request), free=bool(request.meta.get("is_robots")))

@@ -73,9 +73,9 @@ def figures(h: Harness, metric: str, at: int = TODAY) -> dict[str, tuple[float, 
     return {name.partition("{")[2].rstrip("}"): (v[at], bounds[name][at]) for name, v in values.items() if at in v}
 
 
-def captured(kind: str) -> Iterator[bytes]:
-    """The bodies of the real responses of a kind."""
-    found = sorted((CAPTURES / kind).glob("*"))
+def captured(pattern: str) -> Iterator[bytes]:
+    """The bodies of the real responses at a pattern."""
+    found = sorted(CAPTURES.glob(pattern))
     if not found:
-        pytest.skip(f"no captures of {kind} at {CAPTURES}")
+        pytest.skip(f"no captures at {CAPTURES / pattern}")
     return (path.read_bytes() for path in found)

@@ -1,4 +1,8 @@
-"""Arbeitnow's job board interface: all its postings, mostly in Germany and remote, page by page."""
+"""Arbeitnow's job board interface: all its postings, mostly in Germany and remote, page by page.
+
+https://www.arbeitnow.com/blog/job-board-api. The last page is the one whose ``links.next`` is null; an answer without
+``links`` does not say whether there is more. ``created_at`` is the time at which Arbeitnow took a posting up.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,12 @@ from typing import ClassVar
 from scrapy.http import Response
 
 from crawlers.boards.downloaded import DownloadBoard, Page, Posting
+from crawlers.boards.rows import identity, prose, words
 from crawlers.boards.searched import Ask
-from crawlers.payload import as_text, listing, number, read_json, text
+from crawlers.payload import listing, number, read_json, text
 from crawlers.source import Terms
 from crawlers.urls import path_of
+from storage.model import ParseError
 
 
 class Arbeitnow(DownloadBoard):
@@ -33,17 +39,27 @@ class Arbeitnow(DownloadBoard):
 
     @classmethod
     def page(cls, response: Response, ask: Ask) -> Page:
-        payload = read_json(response.body)
-        rows = listing(payload, "data")
-        links = payload.get("links")
-        following = links.get("next") if isinstance(links, dict) else None
-        return Page([posting(row) for row in rows], Ask(path_of(following)) if rows and isinstance(following, str) else None)
+        return read_page(response.body)
+
+
+def read_page(body: bytes) -> Page:
+    payload = read_json(body)
+    postings = [posting(row) for row in listing(payload, "data")]
+    links = payload.get("links")
+    if not isinstance(links, dict) or "next" not in links:
+        return Page(postings, whole=not postings)
+    following = links["next"]
+    if following is None or not postings:
+        return Page(postings)
+    if not isinstance(following, str):
+        raise ParseError(f"links.next is {following!r} where an address was expected")
+    return Page(postings, Ask(path_of(following)))
 
 
 def posting(row: object) -> Posting:
     return Posting(
-        id=text(row, "slug"),
+        id=identity(row, "slug"),
         title=text(row, "title"),
-        text=f"{' '.join(map(str, listing(row, 'tags')))}\n{as_text(text(row, 'description'))}",
+        text=f"{words(row, 'tags')}\n{prose(row, 'description')}",
         posted=int(number(row, "created_at")),
     )

@@ -108,7 +108,7 @@ def test_markup_that_was_escaped_once_more_is_read() -> None:
 
 
 def test_a_real_answer() -> None:
-    for body in captured("arbeitnow"):
+    for body in captured("arbeitnow/*.json"):
         page = read_page(body)
         rows = json.loads(body)["data"]
         assert [p.id for p in page.postings] == [r["slug"] for r in rows]

@@ -109,7 +109,7 @@ def test_entities_in_titles_and_industries_are_read() -> None:
 
 
 def test_a_real_answer() -> None:
-    for body in captured("jobicy"):
+    for body in captured("jobicy/*.json"):
         page = read_page(body)
         rows = json.loads(body)["jobs"]
         assert [p.id for p in page.postings] == [str(r["id"]) for r in rows]

@@ -80,7 +80,7 @@ def test_a_list_that_does_not_reach_back_a_week_is_a_lower_bound(tmp_path: Path)
 
 
 def test_a_real_answer() -> None:
-    for body in captured("remoteok"):
+    for body in captured("remoteok/remoteok_nacefmoula.json"):
         page = read_page(body)
         assert len(page.postings) == 99
         assert len({p.id for p in page.postings}) == 99

@@ -82,7 +82,7 @@ def test_where_more_are_available_than_given_it_is_a_lower_bound() -> None:
 
 
 def test_a_real_answer() -> None:
-    for body in captured("remotive"):
+    for body in captured("remotive/remotive_nacefmoula.json"):
         page = read_page(body)
         assert len(page.postings) == 18
         assert page.whole

@@ -117,7 +117,7 @@ def test_what_is_no_feed_is_an_error(body: bytes) -> None:
 
 
 def test_a_real_feed() -> None:
-    for body in captured("wwr"):
+    for body in captured("wwr/wwr_nacefmoula.rss"):
         page = read_feed(body)
         assert len(page.postings) == body.count(b"<item>")
         assert page.postings[0].title == "Junior DevOps Engineer (Internship)"
