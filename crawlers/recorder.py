@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from statistics import median
 
 from sqlalchemy import Connection
 
@@ -17,7 +18,7 @@ from crawlers.plausibility import HISTORY, confirms, implausible, zeros_are_like
 from crawlers.source import Preview, Reading, SourceSpider
 from storage import frames, ledger
 from storage.journal import Changes, Journal, Transaction
-from storage.model import Capture, Kind, Missing, Observation, Reason, Series, Slot, State
+from storage.model import Bound, Capture, Kind, Missing, Observation, Reason, Series, Slot, State
 
 BATCH = 50  # readings a transaction, and responses an fsync
 PATIENCE = 1.0  # seconds that a reading waits for others at most
@@ -194,6 +195,8 @@ class Recorder:
             tx.settle(o.series, rows[-1].time, State.GOOD if stands else State.RETRACTED)
             if stands:
                 return ""
+        if o.bound is Bound.AT_LEAST and good and o.value <= max(good[-1][1], median(v for _, v in good)):
+            return ""  # "at least" less than usual contradicts nothing
         return implausible(kind, good, o.time, o.value)
 
     def _miss(self, tx: Transaction, missing: Iterable[Missing]) -> list[Missing]:

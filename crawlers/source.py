@@ -10,59 +10,37 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, ClassVar, Protocol, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 from urllib.parse import urlencode, urlsplit
 
-import scrapy
 from scrapy.crawler import Crawler
 from scrapy.http import Request, Response
-from twisted.python.failure import Failure
 
+from crawlers.answering import Answering, Handler, Output, Sink
 from crawlers.captures import Tape
 from crawlers.declarations import Allowance, Counts, Option, Preview, Reading, Saved, Terms
 from crawlers.job import Job, Manners, Mode
-from crawlers.outcomes import outcome_of
 from crawlers.politeness import Pacing
 from crawlers.tokens import Login
 from crawlers.urls import join
 from storage.model import (
     Bound,
     Capture,
-    Event,
     Kind,
     Metric,
-    Missing,
-    Observation,
-    ParseError,
     Reason,
-    Remember,
     Series,
     Slot,
     Topic,
     UsageError,
 )
-from storage.periods import DAY, iso, nominal, read_time
+from storage.periods import DAY, nominal, read_time
 
 logger = logging.getLogger(__name__)
 
 
-class Sink(Protocol):
-    """What takes a crawl's readings: `crawlers.recorder.Recorder`."""
-
-    halted: bool
-
-    def fail(self, error: Exception) -> None: ...
-
-    async def add(self, reading: Reading) -> None: ...
-
-
-Output = Observation | Missing | Event | Remember | Preview | Request
-Handler = Callable[..., Iterable[Output]]
-
-
-class SourceSpider(scrapy.Spider):
+class SourceSpider(Answering):
     """Base of all sources. See `crawlers.spiders.stackoverflow` for a small one."""
 
     title: ClassVar[str]
@@ -117,28 +95,6 @@ class SourceSpider(scrapy.Spider):
         return super().from_crawler(crawler, *args, **kwargs)
 
     # To be declared or written by a source
-
-    async def measure(self, slots: Sequence[Slot]) -> AsyncIterator[Request]:
-        """Requests that measure these slots."""
-        raise NotImplementedError
-        yield
-
-    async def history(self, slots: Sequence[Slot]) -> AsyncIterator[Request]:
-        """Requests that read history since ``self.job.since``; one slot a series stands for the whole stretch.
-
-        A source without history has none to read.
-        """
-        return
-        yield
-
-    async def preview(self, topics: Sequence[Topic]) -> AsyncIterator[Request]:
-        """Requests whose callbacks yield a `Preview` for each topic."""
-        return
-        yield
-
-    def refusal(self, response: Response) -> tuple[Reason, str] | None:
-        """Why a response is no answer, None if it is one. 304s never come here, redirects were followed."""
-        return outcome_of(response)
 
     def wait_for(self, response: Response) -> float | None:
         """Seconds that a response asks to wait before the same request is sent again; None: it does not say.
@@ -296,10 +252,6 @@ class SourceSpider(scrapy.Spider):
             self.recorder.halted = True
         self.stop(Reason.UNANSWERED, "stopped")  # whoever waits for a host's pause wakes up
 
-    def stop(self, reason: Reason, detail: str, host: str = "") -> None:
-        """Send nothing more in this run (with `hosts_apart`: to this host); all that is still open ends with this reason."""
-        self.pacing.stop(reason, detail, host)
-
     def pause(self, seconds: float, endpoint: str = "base_url") -> bool:
         """Send nothing to an endpoint's host for some time. False if the run may not wait that long."""
         if not self.pacing.grants(seconds):
@@ -353,101 +305,5 @@ class SourceSpider(scrapy.Spider):
             priority=priority,
         )
 
-    def failed(self, request: Request, slots: Sequence[Slot], reason: Reason, detail: str, **kwargs: Any) -> Iterable[Output]:
-        """What to yield when a request of this source failed for good. A source may try another way first."""
-        for slot in slots:
-            yield slot.missing(reason, detail)
 
-    # How it is done
-
-    async def start(self) -> AsyncIterator[Any]:
-        if self.job.mode is Mode.COLLECT:
-            requests = self.measure(self.job.slots)
-        elif self.job.mode is Mode.BACKFILL:
-            requests = self.history(self.job.slots)
-        else:
-            requests = self.preview(list(self.job.topics.values()))
-        async for request in requests:
-            yield request
-
-    def _received(self, response: Response, then: Handler, slots: tuple[Slot, ...], kwargs: dict[str, Any]) -> Iterator[Any]:
-        capture: Capture | None = response.meta.get("capture")
-        captures = (*response.meta.get("after", ()), *([capture] if capture else []))
-        refused = self.refusal(response)
-        if refused is not None:
-            if refused[0] in {Reason.BLOCKED, Reason.THROTTLED}:  # the stop line: a wall is not climbed
-                asked = (response.meta.get("redirect_urls") or [response.url])[0]
-                self.stop(*refused, host=urlsplit(asked).netloc)
-            outputs: Iterable[Output] = self._gave_up(response.request, slots, *refused, kwargs)  # type: ignore[arg-type]  # set by now
-        else:
-            outputs = then(response, slots, **kwargs)
-        yield from self._gather(outputs, slots, captures)
-
-    def _failed(self, failure: Failure) -> Iterator[Any]:
-        request: Request = failure.request  # type: ignore[attr-defined]  # Scrapy sets it
-        reason, detail = outcome_of(failure.value)  # type: ignore[misc,arg-type]  # an exception always has an outcome
-        if reason is Reason.PARSE_ERROR:
-            logger.error("%s: %s", self.name, detail, exc_info=failure.value)
-        slots, kwargs = request.cb_kwargs["slots"], request.cb_kwargs["kwargs"]
-        yield from self._gather(self._gave_up(request, slots, reason, detail, kwargs), slots, ())
-
-    def _gave_up(self, request: Request, slots: Sequence[Slot], reason: Reason, detail: str, kwargs: dict[str, Any]) -> Iterable[Output]:
-        outputs = list(self.failed(request, slots, reason, detail, **kwargs))
-        if self.job.mode is Mode.PREVIEW and not outputs:
-            outputs.append(Preview("", f"{reason}: {detail}", found=False))
-        return outputs
-
-    def _gather(self, outputs: Iterable[Output], slots: Sequence[Slot], captures: tuple[Capture, ...]) -> Iterator[Any]:
-        """Bundle what a callback yields into one `Reading`; pass requests on; turn its errors into outcomes."""
-        found: dict[type, list[Any]] = {t: [] for t in (Observation, Missing, Event, Remember, Preview)}
-        requests: list[Request] = []
-        handed_on: set[Slot] = set()
-        try:
-            for output in outputs:
-                if isinstance(output, Request):
-                    requests.append(output)
-                    handed_on.update(output.cb_kwargs.get("slots", ()))
-                else:
-                    found[type(output)].append(output)
-        except Exception as error:  # a broken payload must cost its own slots only
-            if not isinstance(error, ParseError):
-                logger.exception("%s: unexpected error while reading %s", self.name, _where(captures))
-            said = str(error) if isinstance(error, ParseError) else f"{type(error).__name__}: {error}"
-            if self.job.mode is Mode.PREVIEW:
-                found[Preview].append(Preview("", said, found=False))
-            done = {Slot(o.series, o.time) for o in found[Observation]} | {m.slot for m in found[Missing]} | handed_on
-            found[Missing] += [
-                s.missing(Reason.PARSE_ERROR, f"{said}; response kept as {_where(captures)}") for s in slots if s not in done
-            ]
-        seen = captures[-1].fetched_at if captures else None
-        reading = Reading(
-            observations=tuple(
-                replace(
-                    o,
-                    series=o.series if o.series.source else replace(o.series, source=self.name),
-                    captures=o.captures or captures,
-                    observed_at=seen if o.observed_at is None else o.observed_at,
-                )
-                for o in found[Observation]
-            ),
-            missing=tuple(replace(m, captures=m.captures or captures) for m in found[Missing]),
-            events=tuple(e if e.source else replace(e, source=self.name) for e in found[Event]),
-            state=tuple(found[Remember]),
-            previews=tuple(found[Preview]),
-            captures=captures,
-        )
-        if self.recorder is None:  # `scrapy crawl`: figures as items
-            yield from (
-                {"series": str(o.series), "time": iso(o.time), "value": o.value, "bound": o.bound.name} for o in reading.observations
-            )
-            yield from ({"series": str(m.slot.series), "missing": str(m.reason), "detail": m.detail} for m in reading.missing)
-        else:
-            yield reading
-        yield from requests
-
-
-def _where(captures: Sequence[Capture]) -> str:
-    return f"{captures[-1].file}@{captures[-1].offset}" if captures else "nothing: no response was kept"
-
-
-__all__ = ["Allowance", "Counts", "Option", "Output", "Preview", "Reading", "Saved", "SourceSpider", "Terms", "join"]
+__all__ = ["Allowance", "Counts", "Handler", "Option", "Output", "Preview", "Reading", "Saved", "SourceSpider", "Terms", "join"]

@@ -91,7 +91,7 @@ def _source_page(cls: type[SourceSpider]) -> str:
 
 def metric_table() -> str:
     own = {m.name: m for cls in sources().values() if cls.__module__.split(".")[0] == "crawlers" for m in cls.metrics()}
-    found = {**{m.name: m for m in SHARED}, **own}
+    found = {**own, **{m.name: m for m in SHARED}}  # of a shared one its common meaning; what a source adds stands on its page
     return table(
         ["metric", "title", "kind", "unit", "each", "how it is counted"],
         [[f"`{m.name}`", m.title, str(m.kind), m.unit, str(m.cadence), m.note] for _, m in sorted(found.items())],

@@ -6,25 +6,23 @@ programs can still be followed by hand.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from scrapy import Selector
-from scrapy.http import Request, Response
+from scrapy.http import Response
 
 from crawlers.boards.markup import first_of
 from crawlers.boards.places import country_named
 from crawlers.boards.queries import Query, queries, told_apart, worse
 from crawlers.boards.searched import SearchBoard, wall_of
 from crawlers.counts import Count
-from crawlers.job import Job
 from crawlers.keywords import Keywords
 from crawlers.outcomes import outcome_of
 from crawlers.source import Allowance, Saved
-from storage.model import Bound, ParseError, Reason, Slot, Topic
+from storage.model import Bound, ParseError, Reason, Topic
 from storage.vocabulary import JOB_POSTINGS, NEW_JOB_POSTINGS
 
 REQUESTS_A_DAY = 100
@@ -35,6 +33,7 @@ class PageBoard(SearchBoard):
     """A board whose result pages are read, one request at a time. The first wall ends the run."""
 
     enabled_by_default = False
+    one_at_a_time = True
     with_total = False
     delay = 30.0
     operators_documented: ClassVar[bool] = True  # else a count that needs them is an estimate
@@ -45,11 +44,6 @@ class PageBoard(SearchBoard):
     week: ClassVar[tuple[str, ...]] = ("7",)  # what that is for the last seven days
     any_age: ClassVar[tuple[str, ...]] = ("any",)  # or none
     filters: ClassVar[tuple[str, ...]] = ()  # what narrows a search in a way that no metric has
-
-    def __init__(self, job: Job | None = None, *args: Any, **kwargs: Any) -> None:
-        super().__init__(job, *args, **kwargs)
-        self._free = asyncio.Event()
-        self._free.set()
 
     # What a board's module writes
 
@@ -88,35 +82,6 @@ class PageBoard(SearchBoard):
         found = queries(keywords, cls.syntax)
         plain = cls.operators_documented or (len(keywords.any) == 1 and not keywords.excluded)
         return found if plain else tuple(replace(query, bound=Bound.ESTIMATE) for query in found)
-
-    async def measure(self, slots: Sequence[Slot]) -> AsyncIterator[Request]:
-        async for request in self._one_by_one(super().measure(slots)):
-            yield request
-
-    async def preview(self, topics: Sequence[Topic]) -> AsyncIterator[Request]:
-        async for request in self._one_by_one(super().preview(topics)):
-            yield request
-
-    async def _one_by_one(self, requests: AsyncIterator[Request]) -> AsyncIterator[Request]:
-        """Each request only when the one before has its end, so that nothing is sent behind a wall."""
-        async for request in requests:
-            await self._free.wait()
-            self._free.clear()
-            yield request
-
-    def _received(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        yield from self._ending(super()._received(*args, **kwargs))
-
-    def _failed(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        yield from self._ending(super()._failed(*args, **kwargs))
-
-    def _ending(self, outputs: Iterator[Any]) -> Iterator[Any]:
-        more = False  # another alternative of the same search is asked for
-        for output in outputs:
-            more = more or isinstance(output, Request)
-            yield output
-        if not more:
-            self._free.set()
 
     @classmethod
     def count(cls, response: Response) -> Count:

@@ -9,19 +9,21 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from scrapy import Request
+from scrapy.http import Response
 
+from crawlers.source import Output
 from crawlers.warc import CaptureDamagedError, CaptureWriter, load, records, scan
 from storage.journal import Journal
-from storage.model import Reason, Remember, Slot, State, Topic, UptakeError
+from storage.model import Bound, Reason, Remember, Slot, State, Topic, UptakeError
 from storage.transaction import Transaction
 from tests.fakes.scripted import Answer, Scripted
-from tests.fakes.toy import Toy
+from tests.fakes.toy import Toy, parse_count
 from tests.harness import FAST, Harness
 
 NOW = 1_795_000_000  # 2026-11-18
@@ -245,6 +247,25 @@ def test_a_wild_jump_is_held_until_the_next_slot_settles_it(tmp_path: Path) -> N
             h.collect(NOW + 13 * DAY)
             assert (jump in h.values()[series("a")]) is stands
             assert h.values()[series("a")][jump + DAY] == after
+
+
+class Vague(Toy):
+    """Says "at least" where there are more."""
+
+    name = "vague"
+
+    def on_count(self, response: Response, slots: Sequence[Slot]) -> Iterator[Output]:
+        yield slots[0].observe(parse_count(response.body), Bound.AT_LEAST if b"more" in response.body else Bound.EXACT)
+
+
+@pytest.mark.parametrize(("value", "outcome"), [(12, "measured"), (97_000, "suspect")])
+def test_a_low_lower_bound_is_no_jump(tmp_path: Path, value: int, outcome: str) -> None:
+    usual = [count(1000 + 3 * i) for i in range(12)]
+    with Scripted({"/widgets/a": [*usual, Answer.of({"count": value, "more": True})]}) as server:
+        h = Harness(tmp_path, Vague, base_url=server.url, topics=[Topic("a", "A", {"toy": "a"})])
+        for i in range(13):
+            h.collect(NOW + i * DAY)
+        assert [str(e.outcome) for e in h.ends() if e.slot.time == TODAY + 12 * DAY] == [outcome]
 
 
 def test_a_level_whose_time_has_passed_is_missing_not_misdated(tmp_path: Path) -> None:
