@@ -45,7 +45,7 @@ def source_table() -> str:
                 key,
                 cls.cost_words({}),
                 allowance.words if allowance else "none published",
-                "on" if cls.enabled_by_default else "off",
+                ("with its key" if key == "required" else "on") if cls.enabled_by_default else "off",
                 f"[{cls.terms.gist}]({cls.terms.url}) (read {cls.terms.checked})",
             ]
         )
