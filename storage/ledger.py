@@ -199,9 +199,7 @@ def finish_run(tx: Transaction, run: Run, finished_as: str, requests: int = 0) -
             else:
                 _end(tx, run.id, place, Outcome.MISSING, str(Reason.UNANSWERED), "the crawl ended and nothing had spoken of it")
     tx.connection.execute(
-        table.update()
-        .where(table.c.id == run.id)
-        .values(finished_seq=tx.seq, finished_as=finished_as, requests=requests)
+        table.update().where(table.c.id == run.id).values(finished_seq=tx.seq, finished_as=finished_as, requests=requests)
     )
 
 
