@@ -16,6 +16,7 @@ from storage.model import Topic, UsageError
 if TYPE_CHECKING:
     from crawlers.source import Preview
     from scheduler.config import Config
+    from scheduler.jobs import Setup
 
 
 @app.command()
@@ -40,6 +41,10 @@ def check(
         verify(journal)
     setups = chosen(settings, source)
     tell_terms(setups)
+    for s in setups:
+        minutes = _minutes(s, topic)
+        if minutes >= 1 and not json:
+            typer.echo(f"{s.source.title} is asked once in {s.source.delay:.0f} seconds: about {counted(minutes, 'minute')}", err=True)
     found = previews(settings, [s.name for s in setups], topic)
     off = {n: s.why_off for n, s in settings.sources.items() if not s.enabled and (not source or n in source)}
     if json:
@@ -65,6 +70,14 @@ def check(
         for name, why in off.items():
             typer.echo(f"\n{name} is off: {why}")
     return int(any(not p.found for ps in found.values() for p in ps))
+
+
+def _minutes(setup: Setup, topics: list[str] | None) -> int:
+    """How long the previews of a source take that wants its requests far apart."""
+    from crawlers.engine import at_home
+
+    named = sum(1 for t in setup.topics.values() if (topics is None or t.key in topics) and setup.source.name_of(t) is not None)
+    return int(named * setup.source.delay // 60) if setup.source.delay >= 5 and at_home(setup.source, setup.endpoints) else 0
 
 
 def previews(settings: Config, names: list[str], topics: list[str] | None = None) -> dict[str, list[Preview]]:
