@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from rich.cells import cell_len
+
 from trends import wording
-from trends.findings import WINDOWS, BasketSummary, Blind, Change, Figure, Row, Summary, Table
+from trends.findings import WINDOWS, BasketSummary, Blind, Change, Row, Summary, Table
+from trends.overview import FEW, Cell, Line, families, lead_words, overview, when
 from trends.panel import summable
+
+WIDTH = 120  # of an overview: topics that do not fit are named below it
 
 
 def text_of(summary: Summary, sources: Mapping[str, str] | None = None) -> str:
@@ -23,8 +28,17 @@ def text_of(summary: Summary, sources: Mapping[str, str] | None = None) -> str:
 def _basket(basket: BasketSummary, sources: Mapping[str, str]) -> str:
     title = basket.basket.title
     parts = [f"{title}\n{'=' * len(title)}"]
-    parts += [_table(table, sources) for table in basket.tables if table.rows]
-    parts += ["\n".join(_older(basket.tables))] if any(t.stale or t.periods for t in basket.tables) else []
+    older: list[Table] = []
+    for family in families(basket.tables):
+        fresh = [table for table in family if table.rows]
+        if len(fresh) > FEW:
+            parts.append(_overview(family, sources))
+        else:
+            parts += [_table(table, sources) for table in fresh]
+            older += [table for table in family if table.stale or table.periods]
+    if older:
+        older.sort(key=basket.tables.index)
+        parts.append("\n".join(_older(older)))
     if not basket.tables:
         parts.append("No figures yet. `uptake collect` measures now; `uptake import --starting-history` brings the bundled figures.")
     parts += ["\n".join(blind_lines(basket.blind))] if basket.blind else []
@@ -50,6 +64,52 @@ def _table(table: Table, sources: Mapping[str, str]) -> str:
     return "\n".join([title, *("  " + line for line in wording.columns(head, rows, left=(0, 1))), *("  " + n for n in notes(table))])
 
 
+def _overview(tables: Sequence[Table], sources: Mapping[str, str]) -> str:
+    """One table for all places of a metric: topics as columns, as many as fit."""
+    seen = overview(tables)
+    head = ["", "date", "leads"]
+    rows = [[_place(line, seen.unit), line.date + ("" if line.fresh else ", not fresh"), lead_words(line.lead)] for line in seen.lines]
+    room = WIDTH - 2 - sum(max(cell_len(row[i]) for row in [head, *rows]) + 2 for i in range(3))
+    shown = 0
+    for i, (_, title) in enumerate(seen.topics):
+        cells = [_cell(line.cells[i]) for line in seen.lines]
+        room -= max(map(cell_len, [title, *cells])) + 2
+        if room < 0 and shown >= 2:
+            break
+        shown += 1
+        head.insert(-1, title)
+        for row, cell in zip(rows, cells, strict=True):
+            row.insert(-1, cell)
+    named = sorted({key for table in tables for key in table.sources})
+    title = f"{seen.title} ({seen.unit}; {wording.sources_named(named, sources)})" if named else f"{seen.title} ({seen.unit})"
+    said = _overview_notes(seen.lines, [title for _, title in seen.topics[shown:]])
+    lines = wording.columns(head, rows, left=(0, 1, len(head) - 1))
+    return "\n".join([title, *("  " + line for line in [*lines, *said])])
+
+
+def _place(line: Line, usual: str) -> str:
+    return line.place if line.unit == usual else f"{line.place} ({line.unit})"
+
+
+def _cell(cell: Cell | None) -> str:
+    if cell is None:
+        return wording.DASH
+    text = wording.bounded(cell.figure.value, cell.figure.bound) + (" *" if cell.figure.imported else "")
+    return f"{text} ({cell.date})" if cell.date else text
+
+
+def _overview_notes(lines: Sequence[Line], left_out: Sequence[str]) -> list[str]:
+    said = []
+    held = [f"{row.title} ({line.place})" for line in lines for row in (*line.table.rows, *line.table.stale) if row.suspects]
+    if held:
+        said.append(f"Newer figures are held back as doubtful until confirmed: {wording.listed(held, 12)}.")
+    if any(cell and cell.figure.imported for line in lines for cell in line.cells):
+        said.append("* imported figure, not measured here.")
+    if left_out:
+        said.append(f"No room here for {wording.listed(left_out, 12)}.")
+    return [*said, "Shares and changes at each of them: `uptake report`, or `uptake trends --json`."]
+
+
 def share_of(row: Row) -> str:
     text = wording.percent(row.share)
     return text if row.share is None or not row.share_bound else f"≈ {text}"
@@ -62,10 +122,6 @@ def change_text(change: Change | None) -> str:
     mark = ("~" if change.bound else "") + ("†" if change.seam else "")
     percent = f" ({wording.percent(change.percent, signed=True)})" if change.percent is not None else ""
     return f"{mark}{wording.change(change.absolute)}{percent}"
-
-
-def when(table: Table, figure: Figure) -> str:
-    return wording.period(figure.time, table.metric.cadence) if summable(table.metric) else wording.date(figure.time)
 
 
 def notes(table: Table) -> list[str]:
@@ -127,7 +183,8 @@ def headline(summary: Summary, *, tables: int = 3, topics: int = 4) -> str:
     parts = []
     for basket in summary.baskets:
         parts.append(basket.basket.title)
-        full = sorted(basket.tables, key=lambda t: -len(t.rows) - len(t.stale))[:tables]
+        largest = [max(family, key=lambda t: len(t.rows) + len(t.stale)) for family in families(basket.tables)]
+        full = sorted(largest, key=lambda t: -len(t.rows) - len(t.stale))[:tables]
         for table in full:
             rows = sorted([*table.rows, *table.stale], key=lambda r: -r.latest.value)
             if not rows:

@@ -22,6 +22,9 @@ _BOUND_WORDS = {Bound.EXACT: "exact", Bound.AT_LEAST: "at least", Bound.ESTIMATE
 _ACRONYMS = {"us": "US", "uk": "UK", "eu": "EU", "pypi": "PyPI", "github": "GitHub", "devto": "DEV"}
 _ACRONYMS |= {"linkedin": "LinkedIn", "stackoverflow": "Stack Overflow", "simplyhired": "SimplyHired", "paperswithcode": "Papers With Code"}
 _ACRONYMS |= {"hacker_news": "Hacker News", "arxiv": "arXiv", "openalex": "OpenAlex", "huggingface": "Hugging Face"}
+_ACRONYMS |= {"remoteok": "Remote OK", "weworkremotely": "We Work Remotely", "theirstack": "TheirStack", "usajobs": "USAJOBS"}
+_ACRONYMS |= {"arbeitsagentur": "Bundesagentur für Arbeit", "france_travail": "France Travail", "world": "worldwide"}
+_COMPOSED = 1000  # versions above it name what a series is composed of; those below are counted up by hand
 
 
 def full(value: float | None) -> str:
@@ -169,8 +172,14 @@ def _label(key: str, value: str) -> str:
 def title_of(metric: Metric, labels: Iterable[tuple[str, str]]) -> str:
     """``Job postings, LinkedIn, US``; a later definition of the metric is named."""
     words = label_words(labels)
-    version = f" (definition {metric.version})" if metric.version != 1 else ""
-    return f"{metric.title}{version}{', ' + words if words else ''}"
+    return f"{metric.title}{', ' + words if words else ''}{definition(metric)}"
+
+
+def definition(metric: Metric) -> str:
+    """What is to be said after a title of a metric's version: `` (definition 2)``, `` (variant 876432)`` of a composition."""
+    if metric.version == 1:
+        return ""
+    return f" ({'variant' if metric.version > _COMPOSED else 'definition'} {metric.version})"
 
 
 def listed(words: Sequence[str], most: int = 6) -> str:

@@ -50,6 +50,13 @@ class World:
         first = pd.Timestamp(start)
         self.put(metric, topic, {str((first + pd.Timedelta(days=i)).date()): v for i, v in enumerate(values)}, labels)
 
+    def board(self, board: str, country: str, last: dict[str, float], end: str = "2026-11-20", *, metric: str = "jobs.postings") -> None:
+        """Ten days of postings per topic on a job board, each day one more, up to a last value."""
+        days = [str(day.date()) for day in pd.date_range(end=end, periods=10)]
+        for topic, value in last.items():
+            counts = {day: max(0.0, value - 9 + i) for i, day in enumerate(days)}
+            self.put(metric, topic, counts, f"board={board};country={country}", source=board)
+
     def note(self, time: str, text: str, topic: str = "") -> None:
         with self.journal.write() as tx:
             tx.note(Event(read_time(time), "note", text, topic))

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from parsel import Selector, SelectorList
 
-from storage.model import Bound, Capture, Observation, Series, Topic
+from storage.model import Basket, Bound, Capture, Observation, Series, Topic
 from storage.periods import read_time
 from tests.trends.conftest import World
 from trends import report
@@ -168,3 +169,134 @@ def test_writing_replaces_the_page_in_one_step_and_leaves_no_scraps(tmp_path: Pa
         report.write(target, "new")
     assert [p.name for p in target.parent.iterdir()] == ["page.html"]
     assert target.read_text(encoding="utf-8") == "old"
+
+
+NOW = "2026-11-20"
+
+
+@pytest.fixture
+def boards(world: World) -> World:
+    for metric, part in (("jobs.new_postings", 10), ("jobs.postings", 1)):
+        world.board("reed", "gb", {"a": 40 / part, "b": 20 / part}, metric=metric)
+        world.board("linkedin", "us", {"a": 1000 / part, "b": 250 / part}, metric=metric)
+        world.board("indeed", "us", {"a": 400 / part, "b": 500 / part, "c": 100 / part}, metric=metric)
+        world.board("adzuna", "us", {"a": 9000 / part, "b": 100 / part}, end="2026-10-01", metric=metric)
+    world.put("jobs.postings", "a", {"2020-01-26": 4126}, "board=monster;country=us;origin=imported", source="monster", citation="Hale")
+    world.daily("github.stars", "a", "2026-11-01", [float(i) for i in range(20)])
+    world.daily("github.stars", "b", "2026-11-01", [float(i) for i in range(20)])
+    return world
+
+
+def html(world: World, now: str = NOW) -> Selector:
+    return Selector(report.render(world.report(now)))
+
+
+def words(found: Selector | SelectorList[Selector]) -> str:
+    return " ".join(" ".join(found.xpath(".//text()").getall()).split())
+
+
+def cells(row: Selector) -> list[str]:
+    return [words(cell) for cell in row.css("th, td")]
+
+
+def test_a_metric_at_many_places_is_one_section_with_an_overview_and_one_card_open(boards: World) -> None:
+    page = html(boards)
+    assert [words(h) for h in page.css("h3")] == ["Job postings 5 places", "New job postings 4 places", "GitHub stars"]
+    many = page.css("section.many")[0]
+    cards = many.css("details.place")
+    assert [words(card.css("summary")[0]) for card in cards] == [
+        "LinkedIn, US", "Indeed, US", "Reed, GB", "Adzuna, US not fresh", "Single figures from the past 1"
+    ]  # fmt: skip
+    assert [card.attrib.get("open") is not None for card in cards] == [True, False, False, False, False]
+    order = [node.root.tag if node.root.tag == "table" else node.attrib["id"] for node in many.css("table.leads, details.place")]
+    assert order[0] == "table"
+
+
+def test_the_overview_has_every_place_with_its_figures_lead_shares_and_date(boards: World) -> None:
+    table = html(boards).css("section.many table.leads")[0]
+    assert cells(table.css("thead tr")[0]) == ["Where", "Leads", "A", "B", "C", "Date"]
+    rows = table.css("tbody tr")
+    assert [cells(row) for row in rows] == [
+        ["LinkedIn, US", "A 4.00:1", "1,000", "250", "—", "2026-11-20"],
+        ["Indeed, US", "B 1.25:1", "400", "500", "100", "2026-11-20"],
+        ["Reed, GB", "A 2.00:1", "40", "20", "—", "2026-11-20"],
+        ["Adzuna, US 2026-10-01, not fresh", "A 90.00:1", "9,000", "100", "—", "2026-10-01"],
+        ["Monster, US 2020-01-26, not fresh", "—", "4,126", "—", "—", "2020-01-26"],
+    ]
+    assert [row.attrib.get("class") for row in rows] == [None, None, None, "old", "old"]
+    bars = [row.css(".bar i").xpath("@style").getall() for row in rows]
+    assert bars == [
+        ["width:80.00%", "width:20.00%"],
+        ["width:50.00%", "width:40.00%", "width:10.00%"],
+        ["width:66.67%", "width:33.33%"],
+        [],
+        [],
+    ]
+
+
+def test_bounds_and_the_dates_of_stale_figures_stand_in_the_overview(boards: World) -> None:
+    boards.put("jobs.postings", "b", {NOW: 60}, "board=reed;country=gb", source="reed", bound=Bound.AT_LEAST)
+    boards.board("reed", "gb", {"c": 33}, end="2026-10-05")
+    row = html(boards).css("section.many table.leads")[0].css("tbody tr")[2]
+    assert cells(row) == ["Reed, GB", "B ≈ 1.50:1", "40", "≥ 60", "33 2026-10-05", "2026-11-20"]
+
+
+def test_folded_cards_hold_all_their_figures_charts_and_sources(boards: World) -> None:
+    page = html(boards)
+    drawn = json.loads(page.css("script#data::text").get() or "")["charts"]
+    for card in page.css("details.place")[:4]:
+        chart = card.css("[data-chart]").attrib["data-chart"]
+        titles = drawn[chart]["spec"]["params"][0]["value"]
+        assert titles == ["A", "B", "C"]
+        assert drawn[chart]["spec"]["datasets"]["figures"].count("\n") >= 21
+        assert len(card.css(".modes input")) == 3
+        assert "Where the figures are from" in words(card)
+    folded = page.css("details.place")[1]
+    assert [cells(row)[:2] for row in folded.css("tbody tr")] == [["B", "500"], ["A", "400"], ["C", "100"]]
+    assert "Hale" in words(page.css("details.place")[4])
+    assert "4,126" in words(page.css("details.place")[4])
+
+
+def test_the_contents_lead_to_every_card_in_one_click(boards: World) -> None:
+    page = html(boards)
+    contents = page.css("nav.toc")
+    assert len(contents) == 1
+    assert [words(a) for a in contents.css("a.what")] == ["Job postings", "New job postings", "GitHub stars", "Blind here"]
+    assert [words(a) for a in contents.css("li")[0].xpath("./ul/li/a")] == ["LinkedIn, US", "Indeed, US", "Reed, GB", "Adzuna, US"]
+    ids = page.css("[id]").xpath("@id").getall()
+    assert len(ids) == len(set(ids))
+    links = {href.removeprefix("#") for href in page.css("a[href^='#']").xpath("@href").getall()}
+    assert links <= set(ids)
+    assert {card.attrib["id"] for card in page.css("details.place, section.card[id]")} <= links
+    assert "basket-all-jobs-postings-linkedin-us" in links
+
+
+def test_two_places_of_a_metric_stay_two_cards(world: World) -> None:
+    world.board("reed", "gb", {"a": 40, "b": 20})
+    world.board("linkedin", "us", {"a": 1000, "b": 250})
+    page = html(world)
+    assert page.css("table.leads, details.place").getall() == []
+    assert [words(h) for h in page.css("h3")] == ["Job postings, LinkedIn, US", "Job postings, Reed, GB"]
+
+
+def test_baskets_with_the_same_metric_have_places_of_their_own(boards: World) -> None:
+    with boards.journal.read() as connection:
+        baskets = [
+            Basket("one", "One", ("a", "b")),
+            Basket("two", "Two", ("a", "c")),
+            Basket("2", "Odd", ("a",)),
+            Basket("ü", "Odd", ("b",)),
+        ]
+        data = report.build(connection, baskets, boards.topics, now=read_time(NOW))
+    ids = Selector(report.render(data)).css("[id]").xpath("@id").getall()
+    assert len(ids) == len(set(ids))
+    assert {"basket-one-jobs-postings", "basket-two-jobs-postings"} <= set(ids)
+
+
+def test_old_series_of_many_places_are_folded_as_one(boards: World) -> None:
+    page = html(boards, "2030-01-01")
+    fold = page.css("details.fold")
+    shown = page.css("section.many")
+    assert len(shown) == 2
+    assert len(fold.css("section.many")) + len(page.css(".blocks > section.many")) == 2
+    assert page.css("table.leads tbody tr:not(.old)").getall() == []

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from storage.model import Bound, Cadence
+from storage.model import Bound, Cadence, Kind, Metric
 from storage.periods import read_time
 from trends import wording
 
@@ -47,3 +47,23 @@ def test_a_period_is_named_by_its_cadence() -> None:
 def test_tables_align_wide_characters_by_what_a_terminal_shows() -> None:
     lines = wording.columns(["", "n"], [["🔥", "1"], ["ab", "22"]])
     assert lines == ["     n", "🔥   1", "ab  22"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ({"board": "remoteok", "country": "world"}, "Remote OK, worldwide"), ({"board": "weworkremotely"}, "We Work Remotely"),
+        ({"board": "theirstack", "country": "us"}, "TheirStack, US"), ({"board": "usajobs", "country": "us"}, "USAJOBS, US"),
+        ({"board": "arbeitsagentur", "country": "de"}, "Bundesagentur für Arbeit, DE"), ({"site": "medium"}, "Medium"),
+        ({"board": "company_boards", "country": "europe"}, "Company boards, Europe"), ({"site": "devto"}, "DEV"),
+        ({"board": "france_travail", "country": "fr"}, "France Travail, FR"), ({"board": "indeed+linkedin"}, "Indeed + LinkedIn"),
+    ],
+)  # fmt: skip
+def test_sites_and_places_bear_the_names_that_readers_know(labels: dict[str, str], words: str) -> None:
+    assert wording.label_words(labels.items()) == words
+
+
+@pytest.mark.parametrize(("version", "said"), [(1, ""), (2, " (definition 2)"), (876432, " (variant 876432)")])
+def test_a_composition_is_not_called_a_definition(version: int, said: str) -> None:
+    metric = Metric("jobs.postings", Kind.LEVEL, "postings", Cadence.DAY, "Job postings", "How.", version=version)
+    assert wording.title_of(metric, [("board", "indeed")]) == f"Job postings, Indeed{said}"

@@ -2,7 +2,7 @@
   "use strict";
   const data = JSON.parse(document.getElementById("data").textContent);
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const printing = { on: false };
+  const printing = { on: false, opened: [] };
   const drawn = new Map(); // chart element -> {view, mode, narrow}
 
   const set = (spec, patch) => {
@@ -42,7 +42,7 @@
     let result;
     try {
       result = await window.vegaEmbed(element, spec, {
-        config: night ? data.dark : data.light, actions: false, renderer: "canvas", ast: true,
+        config: night ? data.dark : data.light, actions: false, renderer: printing.on ? "svg" : "canvas", ast: true,
         tooltip: { theme: night ? "dark" : "light" },
       });
     } catch (error) {
@@ -57,35 +57,71 @@
   }
 
   const charts = [...document.querySelectorAll("[data-chart]")];
-  const near = (element) => element.clientWidth > 0 && element.getBoundingClientRect().top < innerHeight + 400;
+  // What is folded away has no width of its own: it is drawn when it is opened, and again if it has changed meanwhile.
+  const visible = (element) => (element.checkVisibility ? element.checkVisibility() : true) && element.clientWidth > 0;
+  const near = (element) => visible(element) && element.getBoundingClientRect().top < innerHeight + 400;
+  const fits = (element) => {
+    const picture = element.querySelector("canvas, svg");
+    const narrow = element.clientWidth < 560;
+    return !picture || (drawn.get(element).narrow === narrow && Math.abs(picture.getBoundingClientRect().width - element.clientWidth) < 3);
+  };
+  const show = (element) => { if (!drawn.has(element) || !fits(element)) draw(element); };
   const watch = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (entry.isIntersecting && !drawn.has(entry.target)) draw(entry.target);
-    }
+    for (const entry of entries) if (entry.isIntersecting && visible(entry.target)) show(entry.target);
   }, { rootMargin: "400px 0px" });
   for (const element of charts) {
     if (near(element)) draw(element); // at once, not at the observer's leisure
-    else watch.observe(element);
+    watch.observe(element);
   }
+
+  document.addEventListener("toggle", ({ target }) => {
+    if (target.open) [...target.querySelectorAll("[data-chart]")].filter(near).forEach(show);
+  }, true);
+
+  // An address leads to what is folded away too: all that it stands in is opened.
+  function reveal() {
+    const target = location.hash && document.getElementById(location.hash.slice(1));
+    if (!target) return;
+    for (let at = target.closest("details"); at; at = at.parentElement.closest("details")) at.open = true;
+    target.scrollIntoView();
+    [...target.querySelectorAll(":scope > [data-chart]")].filter(visible).forEach(show);
+  }
+  window.addEventListener("hashchange", reveal);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#"]');
+    if (link && link.hash === location.hash) reveal(); // the same place again, folded in the meantime
+  });
+  reveal();
 
   document.addEventListener("change", (event) => {
     const set = event.target.closest(".modes");
     if (set) draw(document.getElementById(set.dataset.for));
   });
-  const again = () => [...drawn.keys()].forEach(draw);
+  const again = () => {
+    for (const element of [...drawn.keys()]) {
+      if (visible(element)) draw(element);
+      else { drawn.get(element).view?.finalize(); drawn.delete(element); element.replaceChildren(); }
+    }
+  };
   dark.addEventListener("change", again);
   let waiting = 0;
   window.addEventListener("resize", () => {
     clearTimeout(waiting);
     waiting = setTimeout(() => {
-      for (const [element, now] of drawn) if ((element.clientWidth < 560) !== now.narrow) draw(element);
+      for (const element of drawn.keys()) if (visible(element) && !fits(element)) draw(element);
     }, 150);
   });
   window.addEventListener("beforeprint", () => {
     printing.on = true;
-    charts.filter((element) => element.clientWidth > 0).forEach(draw);
+    printing.opened = [...document.querySelectorAll("details.place:not([open]), details.fold:not([open])")];
+    for (const details of printing.opened) details.open = true;
+    charts.filter(visible).forEach(draw);
   });
-  window.addEventListener("afterprint", () => { printing.on = false; again(); });
+  window.addEventListener("afterprint", () => {
+    printing.on = false;
+    for (const details of printing.opened) details.open = false;
+    again();
+  });
 
   // All figures of a chart, listed when asked for: the same columns that the chart is drawn from.
   const cell = (row, tag, text, className) => {
