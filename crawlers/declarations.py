@@ -88,7 +88,7 @@ class Saved:
     ``name`` is what the page is about in the source's own words, a search or a tag: it tells the topic. Empty: the
     page does not say. ``labels``: those that the page tells; what it does not is filled in from the declaration.
     ``time``: of the period that is counted; None: the nominal time of when the page was saved. ``narrowed``: what
-    keeps the page from counting all that the metric does (a place, a filter); then the user must give it a label.
+    keeps the page from counting all that the metric does (a place, a filter): then it is a series of its own.
     """
 
     metric: str

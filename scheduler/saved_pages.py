@@ -29,6 +29,7 @@ from storage.model import IMPORTED_ORIGIN, Bound, Kind, Observation, ParseError,
 from storage.periods import complete, iso, nominal
 
 KIND = "import"  # of a run
+NARROWED, UNKNOWN = "narrowed", "unknown"  # a label, and the country of a search in a place that is none of the board's countries
 METHOD = "SAVED"  # of a capture: nobody asked for it
 
 
@@ -145,7 +146,7 @@ def _topic(setup: Setup, name: str, wished: str | None) -> tuple[str, Bound]:
     if wished is not None:
         if fits and wished not in fits:
             raise ParseError(f"its search {name!r} is that of the topic {' and '.join(fits)}, not of {wished}")
-        return wished, fits.get(wished, Bound.ESTIMATE if name else Bound.EXACT)
+        return wished, fits.get(wished, Bound.EXACT)  # whoever names it answers for the search
     if len(fits) == 1:
         return next(iter(fits.items()))
     if not name:
@@ -163,11 +164,9 @@ def _labels(setup: Setup, saved: Saved, given: Mapping[str, str]) -> tuple[tuple
     """The labels of a page's series: given ones, those that the page tells, and what goes without saying in the configuration."""
     rows = [dict(row.labels) for row in _rows(setup, saved.metric)]
     declared = {key for row in rows for key in row}
-    if saved.narrowed and not set(given) - declared:
-        raise UnclearError(
-            f"its search is narrowed ({saved.narrowed}), so that it does not count all;"
-            " give it a label of its own, as in --label place=berlin"
-        )
+    if saved.narrowed and not set(given) - declared:  # it does not count all: a series of its own, named by what narrows it
+        given = {"country": UNKNOWN, **given, NARROWED: saved.narrowed.replace(";", ",")}
+        given |= {key: value for key, value in saved.labels if given.get(key) == UNKNOWN}
     for key, value in saved.labels:
         if given.get(key, value) != value:
             raise ParseError(f"it is about {key}={value}, not {key}={given[key]}")

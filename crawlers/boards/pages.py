@@ -26,6 +26,7 @@ from storage.model import Bound, ParseError, Reason, Topic
 from storage.vocabulary import JOB_POSTINGS, NEW_JOB_POSTINGS
 
 REQUESTS_A_DAY = 100
+WEEK = "7 days"
 _QUOTES = str.maketrans("“”„«»", '"""""')
 
 
@@ -115,25 +116,23 @@ class PageBoard(SearchBoard):
         for address in reversed(addresses):
             if cls.searched_for(address):
                 own |= parameters(address)
+        age = cls._age_of(own)
+        within = [("within", age)] if age not in {"", WEEK} else []
         return [
             Saved(
-                metric=cls._metric_of(own),
+                metric=NEW_JOB_POSTINGS.name if age else JOB_POSTINGS.name,
                 count=count,
                 name=first_of(map(cls.searched_for, addresses)),
-                labels=(("board", cls.name), *([("country", country)] if country else [])),
+                labels=(("board", cls.name), *([("country", country)] if country else []), *within),
                 narrowed=", ".join(f"{name}={own[name]}" for name in cls._narrowing(own, country)),
             )
         ]
 
     @classmethod
-    def _metric_of(cls, own: Mapping[str, str]) -> str:
-        """Which metric a search counts, by the age of the postings. Raises `ParseError` for one that no metric has."""
+    def _age_of(cls, own: Mapping[str, str]) -> str:
+        """The postings' greatest age in a search, `WEEK` or as the board writes another one; empty for any age."""
         ages = [age for name in cls.age_names if (age := own.get(name, "")) and age not in cls.any_age]
-        if not ages:
-            return JOB_POSTINGS.name
-        if any(age not in cls.week for age in ages):
-            raise ParseError(f"the search is for postings of some age ({ages[0]}); save one for any age or for the last seven days")
-        return NEW_JOB_POSTINGS.name
+        return "" if not ages else WEEK if all(age in cls.week for age in ages) else ages[0]
 
     @classmethod
     def _narrowing(cls, own: Mapping[str, str], country: str) -> list[str]:

@@ -48,7 +48,8 @@ def import_(
 
     A board that refuses programs can be followed by hand: search it in your browser for a topic's words, save the
     result page, and hand it in. The topic, the country and the week's window are read from the page's own search;
-    the page is kept, so that `uptake trace` shows it. What gives no figure is listed with its reason.
+    the page is kept, so that `uptake trace` shows it. A search in one town, or of one day, is a series of its own
+    (labels narrowed and within). What gives no figure is listed with its reason.
 
     Example: uptake import figures.csv, or uptake import --format page --source linkedin pytorch.html jax.mhtml
     """
