@@ -212,13 +212,12 @@ def test_the_country_comes_from_the_page_or_is_asked_for(save: Callable[..., Pat
 
 
 def test_a_search_that_counts_less_is_a_series_of_its_own(save: Callable[..., Path]) -> None:
-    where = "https://www.linkedin.com/jobs/search?keywords=alpha&location=Casablanca&f_TPR=r86400"
+    where = SEARCH + "&f_WT=2&f_TPR=r86400"
     assert uptake("import", "--format", "page", "--source", "linkedin", save("x.html", linkedin("12", url=where))).code == 0
     assert rows() == {}
-    labels = "board=linkedin;country=unknown;narrowed=location=Casablanca;origin=imported;within=r86400"
+    labels = "board=linkedin;country=us;narrowed=f_WT=2;origin=imported;within=r86400"
     assert rows("jobs.new_postings") == {("alpha", labels): "12 exact"}
-    name = 'jobs.new_postings{topic="alpha",board="linkedin",country="unknown"'
-    named = f'{name},narrowed="location=Casablanca",origin="imported",within="r86400"}}'
+    named = 'jobs.new_postings{topic="alpha",board="linkedin",country="us",narrowed="f_WT=2",origin="imported",within="r86400"}'
     assert "page saved by hand" in uptake("trace", named).out
 
 
