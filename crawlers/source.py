@@ -222,6 +222,11 @@ class SourceSpider(Answering):
         return [Slot(s.series, start) for s in cls.slots(topics, now) if s.series.metric in flows]
 
     @classmethod
+    def history_plan(cls, topics: Iterable[Topic], now: int, since: int | None, options: Mapping[str, object]) -> list[Slot]:
+        """`history_slots`, for a source whose labels depend on its options."""
+        return cls.history_slots(topics, now, since)
+
+    @classmethod
     def default_since(cls, now: int) -> int:
         """Where a backfill starts when nobody says: `history_since` as a date or as ``"90 days"``, else the epoch."""
         said = cls.history_since

@@ -163,7 +163,7 @@ async def backfill(
     async with service.locks.hold(setup.locks):
         reports = [report for report, _ in await recover(service, setup, now=now, progress=progress)]
         chosen = [t for t in setup.topics.values() if topics is None or t.key in topics]
-        slots = setup.source.history_slots(chosen, now, since)
+        slots = setup.source.history_plan(chosen, now, since, setup.options)
         if slots and not service.stopping:
             reports.append(await _run(service, setup, ledger.BACKFILL, slots, now=now, since=since, progress=progress))
     return reports

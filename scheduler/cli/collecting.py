@@ -72,7 +72,7 @@ def backfill(
         raise UsageError(f"--since: {since} is in the future")
     check_topics(settings, topic)
     setups = chosen(settings, [source])
-    if not setups[0].source.history_slots(setups[0].topics.values(), when, start):
+    if not setups[0].source.history_plan(setups[0].topics.values(), when, start, setups[0].options):
         raise UsageError(f"{setups[0].source.title} has no history that can be read, or no topic names it; see `uptake sources {source}`")
 
     async def work(service: CrawlService, setup: Setup, progress: Progress) -> list[Report]:
@@ -116,7 +116,11 @@ def chosen(settings: Config, names: Sequence[str] | None, *, even_off: bool = Fa
             raise UsageError(f"there is no source {name!r}{near(name, settings.sources)}")
         if not settings.sources[name].enabled and not even_off:
             raise UsageError(f"{name} is off: {settings.sources[name].why_off}")
-    return [settings.setup(name) for name in dict.fromkeys(names)]
+    named: list[str] = []
+    for name in names:  # "custom" stands for all custom.NAME that are on
+        members = [n for n, s in settings.sources.items() if n.startswith(f"{name}.") and (s.enabled or even_off)]
+        named += members or [name]
+    return [settings.setup(name) for name in dict.fromkeys(named)]
 
 
 def check_topics(settings: Config, topics: Sequence[str] | None) -> None:
