@@ -41,10 +41,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a file holds: the rows that can be read, and the lines that cannot."""
+    """What a file holds: the rows that can be read, and the lines that cannot. ``notes`` say what was left out on purpose."""
 
     rows: list[Observation]
     problems: list[Problem]
+    notes: tuple[str, ...] = ()
 
 
 def read_csv(source: str | Path, *, origin: str = IMPORTED_ORIGIN) -> Figures:

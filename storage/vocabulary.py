@@ -54,9 +54,42 @@ PWC_SHARE = Metric(
     "paperswithcode.share",
     Kind.SHARE,
     "% of papers with code",
-    Cadence.YEAR,
+    Cadence.MONTH,
     "Share of papers with code",
-    "Share of paper implementations by framework, as published from Papers With Code.",
+    "Share of paper implementations by framework: as published from Papers With Code, or counted in its archive and then with"
+    " the label by: of the month's papers that have code those with code in it (paper), or of the month's new repositories (repository).",
+)
+PWC_PAPERS = Metric(
+    "paperswithcode.papers",
+    Kind.FLOW,
+    "papers",
+    Cadence.MONTH,
+    "Papers with code in it",
+    "Papers of a month that have a repository in the framework, in Papers With Code's archive. A paper counts once for each framework.",
+)
+PWC_PAPERS_TOTAL = Metric(
+    "paperswithcode.papers_total",
+    Kind.FLOW,
+    "papers",
+    Cadence.MONTH,
+    "All papers with code",
+    "Papers of a month that have any repository in Papers With Code's archive, each once: the denominator.",
+)
+PWC_REPOSITORIES = Metric(
+    "paperswithcode.repositories",
+    Kind.FLOW,
+    "repositories",
+    Cadence.MONTH,
+    "Repositories of papers",
+    "Repositories of papers that use the framework, each once: in the month of its first paper, or in which it was made (label by).",
+)
+PWC_REPOSITORIES_TOTAL = Metric(
+    "paperswithcode.repositories_total",
+    Kind.FLOW,
+    "repositories",
+    Cadence.MONTH,
+    "All repositories of papers",
+    "Repositories of papers in Papers With Code's archive, each once: the denominator.",
 )
 DOWNLOADS = Metric(
     "pypi.downloads_30d",
@@ -74,6 +107,14 @@ SURVEY_USAGE = Metric(
     "Survey: used by",
     "Share of a survey's respondents who say that they use it.",
 )
+SURVEY_WANTED = Metric(
+    "surveys.wanted",
+    Kind.SHARE,
+    "% of respondents",
+    Cadence.YEAR,
+    "Survey: wanted by users of another",
+    "Share of a survey's respondents who work with the one that the label names (with) and want to work with this one.",
+)
 
 SHARED: tuple[Metric, ...] = (
     ARTICLES,
@@ -83,6 +124,11 @@ SHARED: tuple[Metric, ...] = (
     PAPERS_MENTIONING,
     PAPERS_TOTAL,
     PWC_SHARE,
+    PWC_PAPERS,
+    PWC_PAPERS_TOTAL,
+    PWC_REPOSITORIES,
+    PWC_REPOSITORIES_TOTAL,
     DOWNLOADS,
     SURVEY_USAGE,
+    SURVEY_WANTED,
 )
