@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from crawlers.catalog import sources
 from crawlers.job import Manners
 from crawlers.keywords import Keywords
+from scheduler.config_custom import custom_settings
 from scheduler.config_sections import Crawl, Digest, File, Http, Influxdb, Mail, Store, first_mistake, near
 from scheduler.config_sources import SourceSetting, cron, source_setting
 from scheduler.jobs import Setup
@@ -99,6 +100,7 @@ def read(raw: dict[str, Any], path: Path, environment: Mapping[str, str]) -> Con
     settings = {
         name: source_setting(cls, file.sources.get(name, {}), file.crawl, path.parent, environment) for name, cls in sources().items()
     }
+    settings |= custom_settings(file.custom, topics, file.sources.get("custom", {}), file.crawl, path.parent, environment)
     crawl = file.crawl
     return Config(
         path=path,
@@ -132,7 +134,7 @@ def _known(name: str, known: Mapping[str, object], place: str, what: str) -> Non
 def _topic(key: str, value: dict[str, Any]) -> Topic:
     if not _KEY.match(key):
         raise UsageError(f"[topics.{key}]: a topic's key has only small letters, digits and . _ + - in it")
-    allowed = {"title", "formerly", *SIGNALS, *sources(), *(signal for cls in sources().values() for signal in cls.signals)}
+    allowed = {"title", "formerly", "surveys", *SIGNALS, *sources(), *(signal for cls in sources().values() for signal in cls.signals)}
     for name in value:
         if name not in allowed:
             raise UsageError(f"[topics.{key}] {name}: unknown key{near(name, allowed)}")

@@ -67,6 +67,7 @@ class File(Section):
     http: Http = Http()
     influxdb: Influxdb | None = None
     sources: dict[str, dict[str, Any]] = {}
+    custom: dict[str, dict[str, Any]] = {}
     baskets: dict[str, BasketSection] = {}
     topics: dict[str, dict[str, Any]] = {}
     digest: Digest | None = None

@@ -64,9 +64,10 @@ _COMMON = {"enabled", "schedule", "delay", "obey_robots", "budget"}
 
 
 def source_setting(
-    cls: type[SourceSpider], section: dict[str, Any], crawl: Crawl, folder: Path, environment: Mapping[str, str]
+    cls: type[SourceSpider], section: dict[str, Any], crawl: Crawl, folder: Path, environment: Mapping[str, str], *, place: str = ""
 ) -> SourceSetting:
-    place = f"[sources.{cls.name}]"
+    """One source's section, checked. ``place`` is what it is called in the file, where that is not ``[sources.NAME]``."""
+    place = place or f"[sources.{cls.name}]"
     declared = {o.name: o for o in cls.options}
     allowed = _COMMON | set(cls.endpoints) | set(declared) | {f"{o.name}_file" for o in cls.options if o.secret}
     for key in section:

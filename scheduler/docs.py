@@ -90,11 +90,14 @@ def _source_page(cls: type[SourceSpider]) -> str:
 
 
 def metric_table() -> str:
-    own = {m.name: m for cls in sources().values() if cls.__module__.split(".")[0] == "crawlers" for m in cls.metrics()}
-    found = {**own, **{m.name: m for m in SHARED}}  # of a shared one its common meaning; what a source adds stands on its page
+    every = [m for cls in sources().values() if cls.__module__.split(".")[0] == "crawlers" for m in cls.metrics()]
+    found = {(m.name, m.version): m for m in [*every, *SHARED]}  # of a shared one its common meaning; what a source adds is on its page
     return table(
         ["metric", "title", "kind", "unit", "each", "how it is counted"],
-        [[f"`{m.name}`", m.title, str(m.kind), m.unit, str(m.cadence), m.note] for _, m in sorted(found.items())],
+        [
+            [f"`{m.name}`" + (f" (version {m.version})" if m.version != 1 else ""), m.title, str(m.kind), m.unit, str(m.cadence), m.note]
+            for _, m in sorted(found.items())
+        ],
     )
 
 
@@ -133,12 +136,26 @@ def config_table() -> str:
     return table(["section", "key", "default", "meaning"], rows)
 
 
+def custom_tables() -> str:
+    """Keys and placeholders of the ``[custom.…]`` sections."""
+    from crawlers.address import DATES, TEXTS
+    from scheduler.config_custom import KEYS
+
+    keys = table(["key", "default", "meaning"], [[f"`{name}`", key.default, key.help] for name, key in KEYS.items()])
+    dates = [[f"`{{{name}}}`", f"{words}; `{{{name}:%Y%m%d}}` is written so"] for name, words in DATES.items()]
+    fields = table(
+        ["placeholder of an address", "what stands there"], [*([f"`{{{name}}}`", words] for name, words in TEXTS.items()), *dates]
+    )
+    return f"{keys}\n\nAnd `enabled`, `schedule`, `delay`, `obey_robots` and `budget`, as for any source.\n\n{fields}"
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "sources": source_table,
     "source pages": source_pages,
     "metrics": metric_table,
     "commands": command_pages,
     "config": config_table,
+    "custom": custom_tables,
 }
 
 
