@@ -69,8 +69,8 @@ def import_(
     from storage import figures, rollup
 
     options = PageOptions(source, topic, saved, label or ())
+    _check(form, origin, options, bool(files), starting_history=starting_history)
     there = [_there(path) for path in files or []]
-    _check(form, origin, options, bool(there), starting_history=starting_history)
     settings = config()
     if form == "page":
         return import_pages(settings, there, options, as_json=json)
