@@ -236,7 +236,10 @@ class Matcher:
     def match(self, text: str) -> set[str]:
         """The topics that a text mentions."""
         ready = plain(text)
-        low = _lower(ready)
+        return self.match_plain(ready, _lower(ready))
+
+    def match_plain(self, ready: str, low: str) -> set[str]:
+        """As `match`, on a text that is already plain and its lower case, of the same length."""
         candidates = dict.fromkeys(self._always)
         for run in self._known.intersection(_runs(low)):
             candidates.update(dict.fromkeys(self._index[run]))

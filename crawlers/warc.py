@@ -150,7 +150,11 @@ class CaptureWriter:
         self._unsynced = False
 
     def append(self, request: Request, response: Response, fingerprint: str, fetched_at: int, refers_to: Capture | None = None) -> Capture:
-        """Write a response (and a request's body, if it has one). Flushed to the system when this returns."""
+        """Write a response (and a request's body, if it has one). Flushed to the system when this returns.
+
+        A body that begins with what the request's meta calls ``without_body`` is left out, with its digest in its place: that
+        of a PDF, say, whose text is kept elsewhere.
+        """
         file = self._open()
         headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, values in response.headers.items() for v in values]
         warc = {
@@ -161,6 +165,10 @@ class CaptureWriter:
         }
         if request.meta.get("people") is True:
             warc[PEOPLE] = "1"
+        body, digest = response.body, hashlib.sha256(response.body).hexdigest()
+        if (sign := request.meta.get("without_body")) and sign in body[:1024]:
+            body = b""
+            warc |= {REDUCED: warc["WARC-Date"][:10], DIGEST: digest}
         if refers_to is not None:
             warc |= {"WARC-Profile": NOT_MODIFIED, "Uptake-Refers-To": f"{refers_to.file}@{refers_to.offset}"}
         plain = io.BytesIO()
@@ -169,8 +177,8 @@ class CaptureWriter:
         record = writer.create_warc_record(
             request.url,
             "response" if refers_to is None else "revisit",
-            payload=io.BytesIO(response.body),
-            length=len(response.body),
+            payload=io.BytesIO(body),
+            length=len(body),
             http_headers=StatusAndHeaders(status, headers, protocol="HTTP/1.1"),
             warc_headers_dict=warc,
         )
@@ -189,7 +197,7 @@ class CaptureWriter:
             fingerprint=fingerprint,
             fetched_at=fetched_at,
             content_type=(response.headers.get(b"Content-Type") or b"").decode("latin-1"),
-            sha256=hashlib.sha256(response.body).hexdigest(),
+            sha256=digest,
         )
 
     def _asked(self, request: Request, answer: ArcWarcRecord) -> bytes:
