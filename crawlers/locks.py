@@ -7,8 +7,8 @@ import fcntl
 import logging
 import os
 import re
-from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -34,9 +34,7 @@ class HostLocks:
 
     @asynccontextmanager
     async def _file(self, name: str) -> AsyncIterator[None]:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / (re.sub(r"[^A-Za-z0-9.-]", "_", name) + ".lock")
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = _opened(self._folder, name)
         try:
             waiting = False
             while True:
@@ -51,3 +49,22 @@ class HostLocks:
             yield
         finally:
             os.close(descriptor)
+
+
+@contextmanager
+def alone(folder: Path, name: str) -> Iterator[bool]:
+    """Hold one name without waiting; False: somebody else has it. For what is done beside the loop."""
+    descriptor = _opened(folder, name)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+def _opened(folder: Path, name: str) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    return os.open(folder / (re.sub(r"[^A-Za-z0-9.-]", "_", name) + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)

@@ -13,20 +13,17 @@ because nothing of a file is in evidence and it is still too young, is remembere
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
-import os
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
 
+from crawlers.locks import alone
 from crawlers.reduced import Survey, rewrite, settle, survey
 from crawlers.warc import CaptureDamagedError, load, reduced_name
 from scheduler.nameless import lines_of
@@ -83,8 +80,8 @@ def reduce_old(journal: Journal, *, days: int, now: int) -> Reduced:
         runs = _runs(connection, mark, cutoff)
     total, left = Reduced(), []
     for source, members in runs.items():
-        with _alone(journal.folder, source) as alone:
-            if alone:
+        with alone(journal.folder / "locks", f"source-{source}") as free:
+            if free:
                 done, undone = _Source(journal, cutoff, now).reduce(_files(journal.folder / "captures", source, members))
                 total += done
                 left += undone
@@ -250,19 +247,3 @@ def _remember(journal: Journal, mark: Mark, now: int) -> None:
     with journal.write(now=now) as tx:
         tx.connection.execute(schema.meta.delete().where(schema.meta.c.key == MARK))
         tx.connection.execute(schema.meta.insert().values(key=MARK, value=json.dumps(asdict(mark))))
-
-
-@contextmanager
-def _alone(folder: Path, source: str) -> Iterator[bool]:
-    """Hold a source's lock (that of `crawlers.locks`, without waiting), so that nobody reads the files that go. False: somebody does."""
-    path = folder / "locks" / f"source-{re.sub(r'[^A-Za-z0-9.-]', '_', source)}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        yield False
-    else:
-        yield True
-    finally:
-        os.close(descriptor)
