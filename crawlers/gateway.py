@@ -55,7 +55,7 @@ class Gateway(Component):
             return False
         own = [urlsplit(spider.endpoint(key)) for key in spider.endpoints if spider.endpoint(key)]
         asked = urlsplit(request.url)
-        return any(asked.netloc == o.netloc and (asked.scheme == o.scheme or asked.scheme == "https") for o in own)
+        return any(asked.netloc == o.netloc and asked.scheme in {o.scheme, "https"} for o in own)
 
     async def _signed(self, request: Request, headers: Mapping[str, str], params: Mapping[str, str]) -> Response:
         if not headers and not params:

@@ -173,7 +173,7 @@ class _Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={k: v for k, v in os.environ.items() if not k.startswith("UPTAKE_")} | SURROUNDINGS,  # no secrets where strangers' files are read
+            env={k: v for k, v in os.environ.items() if not k.startswith("UPTAKE_")} | SURROUNDINGS,  # strangers' files are read there
             start_new_session=True,  # Ctrl-C in a terminal is for us to handle
         )
         self.served = 0
