@@ -28,6 +28,7 @@ from storage.model import Reason
 
 PRODUCT = "uptake"
 RETRIED = {408, 500, 502, 503, 504}
+WALLS = {401, 403, 451, 999}  # statuses behind which nothing more is asked
 FAILURES_TO_STOP = 5  # in a row, each after its retries
 
 
@@ -195,6 +196,8 @@ class Patience(_Middleware):
         passing = response.status < 500 and response.status != 408
         if request.meta.get("is_robots"):
             return response
+        if response.status in WALLS and not request.meta.get("replayed"):
+            self._stop_at(request, response)
         asked = None if request.meta.get("no_wait") and response.status == 429 else self._asked(response)
         if asked is not None:
             return await self._wait(request, response, asked)
@@ -212,6 +215,14 @@ class Patience(_Middleware):
         if again is None:
             self.pacing.note(_host(request), good=False, detail=str(exception)[:120])
         return again
+
+    def _stop_at(self, request: Request, response: Response) -> None:
+        """Draw the stop line while the request still holds its place: when its callback runs, the next one may be on its way."""
+        response.request = request  # a source may want to know what was asked
+        refused = self.spider.refusal(response)
+        if refused is not None and refused[0] is Reason.BLOCKED:
+            asked = (request.meta.get("redirect_urls") or [request.url])[0]
+            self.spider.stop(*refused, host=urlsplit(asked).netloc)
 
     def _asked(self, response: Response) -> float | None:
         own: float | None = self.spider.wait_for(response)
