@@ -7,6 +7,8 @@ import socket
 import time
 from collections.abc import Mapping
 
+SPARE = 5.0  # seconds beyond the daemon's own deadline, after which it ends the process itself
+
 
 class Notifier:
     """Messages to the service manager, over the socket that it names in ``NOTIFY_SOCKET``."""
@@ -16,15 +18,21 @@ class Notifier:
         self._address = "\0" + address[1:] if address.startswith("@") else address
         ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         micro = environment.get("WATCHDOG_USEC", "")
-        self.watchdog = int(micro) / 1e6 if ours and micro.isdigit() else None  # seconds within which it wants to hear of us
+        self.watchdog = int(micro) / 1e6 if ours and micro.isdigit() and int(micro) else None  # seconds within which it wants to hear of us
+
+    @property
+    def beat(self) -> float:
+        """Seconds between two beats: one, or less where that would not be heard at least twice within the watchdog's time."""
+        return 1.0 if self.watchdog is None else min(1.0, self.watchdog / 3)
 
     def tell(self, **fields: str | int) -> None:
         """Send ``READY=1`` and the like. A manager that does not listen is no reason to fail."""
         if not self._address:
             return
-        text = "\n".join(f"{key}={value}" for key, value in fields.items())
+        text = "\n".join(f"{key}={' '.join(str(value).split())}" for key, value in fields.items())  # a line is a field
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+                out.settimeout(1)  # a manager that is busy must not hold the daemon up
                 out.sendto(text.encode(), self._address)
         except OSError:
             return
@@ -39,8 +47,9 @@ class Notifier:
         if self.watchdog is not None:
             self.tell(WATCHDOG=1)
 
-    def stopping(self) -> None:
-        self.tell(STOPPING=1)
+    def stopping(self, within: float) -> None:
+        """``within``: seconds that the end may take. The manager waits for as long, even where its own limit is lower."""
+        self.tell(STOPPING=1, STATUS="stopping", EXTEND_TIMEOUT_USEC=int((within + SPARE) * 1e6))
 
 
 __all__ = ["Notifier"]
