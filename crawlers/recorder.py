@@ -16,8 +16,9 @@ from crawlers.component import Component
 from crawlers.job import Mode
 from crawlers.plausibility import HISTORY, confirms, implausible, zeros_are_likely
 from crawlers.source import Preview, Reading, SourceSpider
-from storage import frames, ledger
+from storage import ledger
 from storage.journal import Changes, Journal, Transaction
+from storage.lookups import find
 from storage.model import Bound, Capture, Kind, Missing, Observation, Reason, Series, Slot, State
 
 BATCH = 50  # readings a transaction, and responses an fsync
@@ -182,7 +183,7 @@ class Recorder:
     def _doubt(self, tx: Transaction, o: Observation) -> str:
         """Why a planned value is not believed; settles what the previous slot left in doubt."""
         kind = self._kinds.get(o.series.metric, Kind.LEVEL)
-        series_id = frames.find(tx.connection, o.series)
+        series_id = find(tx.connection, o.series)
         if series_id is None:
             return ""
         rows = tx.connection.exec_driver_sql(
@@ -217,7 +218,7 @@ class Recorder:
         writer = connection.exec_driver_sql(
             "SELECT c.run, r.rereads, e.run AS read_from FROM points p JOIN commits c ON c.seq = p.seq"
             " LEFT JOIN runs r ON r.id = c.run LEFT JOIN evidence e ON e.id = p.evidence_id WHERE p.series_id = ? AND p.time = ?",
-            (frames.find(connection, series), time),
+            (find(connection, series), time),
         ).first()
         return writer is None or (bool(writer.run) and self._reparse_of in {writer.run, writer.rereads, writer.read_from})
 
@@ -256,7 +257,7 @@ class Recorder:
         """Values before this one, oldest first, held ones included."""
         rows = tx.connection.exec_driver_sql(
             "SELECT value FROM points WHERE series_id = ? AND time < ? AND state < 2 ORDER BY time DESC LIMIT ?",
-            (frames.find(tx.connection, o.series), o.time, HISTORY),
+            (find(tx.connection, o.series), o.time, HISTORY),
         ).all()
         return [value for (value,) in reversed(rows)]
 

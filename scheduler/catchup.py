@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -22,6 +22,7 @@ from storage.model import Reason, Remember, Slot
 from storage.periods import DAY, HOUR, iso, nominal, span
 
 REACH = 400 * DAY  # how far back an absence is looked at
+PASSED = "passed"  # what a run is finished as that only notes what was missed
 DAEMON = "daemon"  # the name under which the daemon remembers
 TRIES = 3  # of reading the same gap from history, once a day at most
 
@@ -62,7 +63,7 @@ def note_downtime(journal: Journal, setup: Setup, slots: Iterable[Slot], now: in
         run = ledger.open_run(tx, setup.name, ledger.COLLECT, slots, now=now, parser=setup.source.parser, config=setup.config)
         said = f"nobody measured between {iso(min(s.time for s in slots))} and {iso(now)}"
         ledger.end_slots(tx, run, [s.missing(Reason.DOWNTIME, said) for s in slots])
-        ledger.finish_run(tx, run, "passed")
+        ledger.finish_run(tx, run, PASSED)
     return len(slots)
 
 
@@ -83,7 +84,12 @@ def gap(connection: Connection, setup: Setup, now: int) -> Gap | None:
         return None
     readable = {s.series for s in plan}
     reach = max(now - REACH, setup.source.default_since(now))
-    gone = [e for e in absences.lost(connection, setup.name, reach) if e.slot.series in readable and e.reason != str(Reason.NOT_FOUND)]
+    before = tried(connection, setup.name)
+    gone = [
+        e
+        for e in absences.lost(connection, setup.name, reach)
+        if e.slot.series in readable and e.reason != str(Reason.NOT_FOUND) and e.slot.time > before.given_up
+    ]
     if not gone:
         return None
     metrics = {m.name: m for m in setup.source.metrics(setup.options)}
@@ -94,7 +100,7 @@ def gap(connection: Connection, setup: Setup, now: int) -> Gap | None:
         slots=len(gone),
         newest=max(e.slot.time for e in gone),
     )
-    return found if may_try(tried(connection, setup.name), found, now) else None
+    return found if may_try(before, found, now) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +109,8 @@ class Tried:
 
     at: int = 0
     tries: int = 0  # in a row that brought nothing
-    left: int = 0
-    newest: int = 0
+    newest: int = 0  # time of the newest slot that was missing then
+    given_up: int = 0  # what is missing up to this time is not tried any more
 
 
 def tried(connection: Connection, source: str) -> Tried:
@@ -113,19 +119,21 @@ def tried(connection: Connection, source: str) -> Tried:
 
 
 def may_try(before: Tried, found: Gap, now: int) -> bool:
-    """Whether a gap is read again: at once where it has grown, else once a day, and not for ever if nothing comes."""
+    """Whether a gap is read again: soon where it has grown, else once a day."""
     if found.newest > before.newest:
         return now - before.at >= HOUR
-    return before.tries < TRIES and now - before.at >= 20 * HOUR
+    return now - before.at >= 20 * HOUR
 
 
 def outcome(before: Tried, found: Gap, left: int, now: int) -> Tried:
-    """What to remember after a try that left so many slots missing."""
-    return replace(before, at=now, tries=before.tries + 1 if left >= found.slots else 0, left=left, newest=found.newest)
+    """What to remember after a try that left so many slots missing. If nothing comes time and again, it is given up."""
+    tries = before.tries + 1 if left >= found.slots else 0
+    given_up = found.newest if tries >= TRIES else before.given_up
+    return Tried(now, tries % TRIES, found.newest, given_up)
 
 
 def remembered(source: str, result: Tried) -> Remember:
-    return Remember(_key(source), [result.at, result.tries, result.left, result.newest])
+    return Remember(_key(source), [result.at, result.tries, result.newest, result.given_up])
 
 
 def _key(source: str) -> str:
@@ -133,9 +141,9 @@ def _key(source: str) -> str:
 
 
 def last_visit(connection: Connection, source: str) -> int | None:
-    """When a source was last collected (epoch seconds)."""
-    sql = "SELECT max(time) FROM runs WHERE source = ? AND kind = ?"
-    found = connection.exec_driver_sql(sql, (source, ledger.COLLECT)).scalar()
+    """When a source was last collected (epoch seconds). To note what passed is no visit: a process may die between the two."""
+    sql = "SELECT max(time) FROM runs WHERE source = ? AND kind = ? AND finished_as != ?"
+    found = connection.exec_driver_sql(sql, (source, ledger.COLLECT, PASSED)).scalar()
     return None if found is None else int(found)
 
 

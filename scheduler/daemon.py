@@ -25,7 +25,7 @@ from scheduler.duties import Duty, duties
 from scheduler.heartbeat import Beat, heartbeat
 from scheduler.systemd import Notifier
 from scheduler.telling import line, plan
-from scheduler.visits import Visits
+from scheduler.visits import FIRST_RETRY, Visits
 from scheduler.watching import Watch
 from scheduler.web import Web, application, listen
 from storage.journal import Journal
@@ -34,7 +34,6 @@ from storage.periods import moment
 
 logger = logging.getLogger(__name__)
 
-REFRESH = 300  # seconds between two looks whether the weekly figures must be made up again
 KINDS = {EVENT_JOB_MISSED: "missed", EVENT_JOB_ERROR: "error", EVENT_JOB_MAX_INSTANCES: "still at work"}
 
 
@@ -69,7 +68,7 @@ class Daemon:
         http = self.settings.http
         web = Web(application(self.health, self._scrape, self.settings.http_token), listen(http.host, http.port))
         web.start()
-        pulse = asyncio.ensure_future(heartbeat(self._beat))
+        pulse = asyncio.ensure_future(heartbeat(self._beat, every=self._systemd.beat))
         try:
             await self.watch.begin(self.settings.enabled())
             self._schedule()
@@ -101,9 +100,8 @@ class Daemon:
                 self._scheduler.add_job(self._visit, schedule.trigger(setting.schedule, now), [name], id=f"visit:{name}")
         for name in self._late():
             self._scheduler.add_job(self._visit, DateTrigger(moment(now)), [name], id=f"late:{name}", replace_existing=True)
-        for duty in duties(self.settings, self._journal, lambda: self.service.stopping):
+        for duty in duties(self.settings):
             self._scheduler.add_job(self._do, schedule.trigger(duty.schedule, now), [duty], id=f"duty:{duty.name}")
-        self._scheduler.add_job(self._refresh, "interval", seconds=REFRESH, id="refresh")
         self._scheduler.add_job(self._look_around, "interval", seconds=60, id="look around", next_run_time=moment(now))
 
     def _late(self) -> list[str]:
@@ -122,7 +120,10 @@ class Daemon:
 
     async def _visit(self, name: str, *, again: bool = False) -> None:
         setting = self.settings.sources.get(name)
-        if setting is None or not setting.enabled or self.service.stopping or not self.watch.may_fetch():
+        if setting is None or not setting.enabled or self.service.stopping:
+            return
+        if not self.watch.may_fetch():
+            self._come_again(name, self._clock() + FIRST_RETRY, again=again)
             return
         setup = self.settings.setup(name)
         async with self._working():
@@ -131,14 +132,17 @@ class Daemon:
             except Exception as error:  # one source must not cost the others
                 logger.warning("%s: %s", name, error, exc_info=None if isinstance(error, UptakeError) else error)
                 self.watch.failed(name, error)
+                self._come_again(name, self._clock() + FIRST_RETRY, again=again)
                 return
             if visit.stopped or self.service.stopping:
                 return
             self.watch.visited(setup, visit)
             if visit.again is not None:
-                when = DateTrigger(moment(visit.again))
-                self._scheduler.add_job(self._visit, when, [name], {"again": True}, id=f"again:{name}", replace_existing=True)
+                self._come_again(name, visit.again, again=True)
             logger.info("%s", line(setup, visit, schedule.next_time(setting.schedule, self._clock())))
+
+    def _come_again(self, name: str, when: int, *, again: bool) -> None:
+        self._scheduler.add_job(self._visit, DateTrigger(moment(when)), [name], {"again": again}, id=f"again:{name}", replace_existing=True)
 
     async def _do(self, duty: Duty) -> None:
         async with self._working():
@@ -154,11 +158,6 @@ class Daemon:
 
     def _working(self) -> _Working:
         return _Working(self._at_work)
-
-    async def _refresh(self) -> None:
-        if not self.service.stopping:
-            async with self._working():
-                await self.visits.refresh()
 
     async def _look_around(self) -> None:
         self.watch.look_around()
@@ -242,10 +241,10 @@ class Daemon:
         self._systemd.ready(self._status())
 
     async def _close(self, web: Web, pulse: asyncio.Future[None]) -> None:
-        self._systemd.stopping()
+        within = self.settings.daemon.stop_within
+        self._systemd.stopping(within)
         if self._scheduler.running:
             self._scheduler.pause()
-        within = self.settings.daemon.stop_within
         clean = await self.service.close(grace=max(0.1, within - 1))
         waiting = [t for t in self._at_work if t is not asyncio.current_task()]
         if waiting:

@@ -21,6 +21,7 @@ from storage.model import Cadence, Reason, Slot, State, Topic
 from storage.periods import DAY, expires, span
 
 REPARSE = "reparse"
+SLACK = 1800  # seconds by which a day's window is shorter: a visit at the same time of the next day finds the whole allowance
 PASSED = "its time had passed when it was asked for"
 Progress = Callable[[str, int, int], None]  # source, slots done, slots planned
 
@@ -62,7 +63,7 @@ def budget(connection: Connection, setup: Setup, now: int) -> int | None:
     limits = allowance.limits if allowance is not None else []
     if setup.budget is not None:
         limits.append((setup.budget, DAY))
-    return min((limit - sent(connection, setup.name, now - window) for limit, window in limits), default=None)
+    return min((limit - sent(connection, setup.name, now - window + SLACK * (window >= DAY)) for limit, window in limits), default=None)
 
 
 _SENT = """

@@ -17,7 +17,7 @@ class Metrics:
     """All that is counted since the daemon started, and the present state as it is set before a scrape."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # a series of times beside each counter, which nobody reads
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a series of times beside each counter, which nobody reads
         r = self.registry = CollectorRegistry()
         self.slots = Counter("uptake_slots", "Planned measurements that ended, by outcome.", ["source", "outcome"], registry=r)
         self.requests = Counter("uptake_requests", "Requests sent.", ["source"], registry=r)

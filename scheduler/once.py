@@ -41,7 +41,6 @@ async def _main(settings: Config, journal: Journal) -> list[Report]:
         if not due:
             logger.info("nothing is due")
         if not service.stopping:
-            await visits.refresh()
             await _duties(settings, journal, service)
         await asyncio.gather(*ending)
     finally:
@@ -61,7 +60,7 @@ async def _visit(settings: Config, visits: Visits, name: str) -> list[Report]:
 
 async def _duties(settings: Config, journal: Journal, service: CrawlService) -> None:
     """Those whose time came since they were done last. One that was never done is done now."""
-    for duty in duties(settings, journal, lambda: service.stopping):
+    for duty in duties(settings):
         now = int(time.time())
         with journal.read() as connection:
             last = recall_text(connection, "daemon", DONE + duty.name)

@@ -10,14 +10,16 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy import Connection
+
 from crawlers.engine import CrawlService, Report
 from scheduler import catchup, jobs
 from scheduler.jobs import Setup
 from scheduler.schedule import next_time
-from storage import absences, ledger, rollup
+from storage import absences, ledger
 from storage.lookups import recall
 from storage.model import Reason, Slot
-from storage.periods import HOUR
+from storage.periods import DAY, HOUR
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +28,7 @@ PASSING = {Reason.UNREACHABLE, Reason.TRUNCATED, Reason.UNANSWERED, Reason.ROBOT
 ASKED_TO_WAIT = {Reason.THROTTLED, Reason.BUDGET}
 FIRST_RETRY = 15 * MINUTE  # then twice as long each time
 LONGEST = 4 * HOUR
+LOOK_BACK = 70 * DAY  # what is planned today lies back two months at most
 
 
 @dataclass(slots=True)
@@ -43,10 +46,6 @@ class Visit:
     def stopped(self) -> bool:
         return any(r.stopped for r in self.reports)
 
-    @property
-    def changed(self) -> bool:
-        return any(r.tally.changes.new or r.tally.changes.revised or r.tally.suspect for r in self.reports)
-
 
 class Visits:
     """Visits to sources, and what must be remembered between them: nothing that a restart could not find again."""
@@ -56,7 +55,6 @@ class Visits:
         self._clock = clock
         self._ended: dict[str, set[Slot]] = defaultdict(set)  # ended for good since the schedule last called
         self._retries: dict[str, int] = defaultdict(int)
-        self.dirty = False  # whether the weekly figures must be made up again
 
     def due(self, setup: Setup, schedule: str) -> bool:
         """Whether a source's schedule called since it was last visited, or something passes by that must be looked at."""
@@ -65,9 +63,11 @@ class Visits:
             return False  # no topic has a name there
         with self.service.journal.read() as connection:
             last = catchup.last_visit(connection, setup.name)
-            if last is None or (following := next_time(schedule, last)) is None or following <= now:
+            if last is None or last > now or (following := next_time(schedule, last)) is None or following <= now:
+                return True  # a visit in the future was made while the clock was wrong
+            if ledger.unfinished(connection, setup.name) or jobs.polls(connection, setup, setup.topics.values(), now):
                 return True
-            return bool(ledger.unfinished(connection, setup.name)) or bool(jobs.polls(connection, setup, setup.topics.values(), now))
+            return _may_have_passed(connection, setup, last, now) or catchup.gap(connection, setup, now) is not None
 
     async def visit(self, setup: Setup, schedule: str, *, again: bool = False) -> Visit:
         """Do what a source needs now. ``again``: a further try before the schedule calls, only for what may have passed."""
@@ -77,9 +77,8 @@ class Visits:
             self._ended[setup.name].clear()
             visit.passed = await self._pass_over(setup, schedule, now)
         visit.reports = await jobs.collect(self.service, setup, now=now, skip=self._ended[setup.name])
-        if not self.service.stopping:
+        if not self.service.stopping and not _reasons(visit.reports) & (PASSING | ASKED_TO_WAIT):
             visit.reports += await self._fill(setup, now)
-        self.dirty = self.dirty or visit.changed or bool(visit.passed)
         self._plan_again(visit, setup, schedule)
         return visit
 
@@ -99,8 +98,8 @@ class Visits:
         if found is None:
             return []
         reports = await jobs.backfill(self.service, setup, now=now, since=found.since, topics=found.topics)
-        if any(r.stopped for r in reports):
-            return reports
+        if any(r.stopped for r in reports) or _reasons(reports) & (PASSING | ASKED_TO_WAIT):
+            return reports  # it says nothing of what the history holds
 
         def remember() -> None:
             with self.service.journal.write(now=now) as tx:
@@ -115,7 +114,7 @@ class Visits:
         """When to come again: for what passes by, for topics that wait for their turn, for what failed and may be well again."""
         ends = [m for r in visit.reports for m in r.tally.details]
         self._ended[setup.name] |= {m.slot for m in ends if m.reason not in PASSING | ASKED_TO_WAIT}
-        reasons = {m.reason for m in ends}
+        reasons = _reasons(visit.reports)
         wishes: list[tuple[int, str]] = []
         if reasons & PASSING:
             wait = min(LONGEST, FIRST_RETRY * 2 ** self._retries[setup.name])
@@ -133,20 +132,18 @@ class Visits:
         if visit.again is not None and following is not None and visit.again >= following:
             visit.again, visit.why = None, ""
 
-    async def refresh(self) -> None:
-        """Bring the weekly figures up to date, if anything changed since."""
-        if self.dirty:
-            self.dirty = False
-            await self.service.in_writer(self._refresh)
 
-    def _refresh(self) -> None:
-        with self.service.journal.write(now=self._clock()) as tx:
-            rollup.refresh(tx)
-
-
-def seen(reports: Sequence[Report]) -> tuple[int, int]:
-    """Figures measured and planned, over all runs of a visit."""
-    return sum(r.tally.measured for r in reports), sum(r.tally.planned for r in reports)
+def _may_have_passed(connection: Connection, setup: Setup, last: int, now: int) -> bool:
+    """Whether the last visit, of an earlier process perhaps, left something that failed and may be well again."""
+    if now < last + FIRST_RETRY:
+        return False
+    runs = {brief.run for brief in absences.recent(connection, setup.name, 1)}
+    left = absences.lost(connection, setup.name, last - LOOK_BACK)
+    return any(e.run in runs and e.reason in PASSING | ASKED_TO_WAIT for e in left)
 
 
-__all__ = ["Visit", "Visits", "seen"]
+def _reasons(reports: Sequence[Report]) -> set[Reason]:
+    return {m.reason for r in reports for m in r.tally.details}
+
+
+__all__ = ["Visit", "Visits"]
