@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(VENV)/uv/bin/uv
 STAMP := $(VENV)/.ready
 
-.PHONY: env run test lint bench docs lock clean
+.PHONY: env run test soak lint bench docs lock clean
 
 env: $(STAMP)
 
@@ -19,10 +19,13 @@ $(STAMP): pyproject.toml requirements.lock
 	@touch $(STAMP)
 
 run: env
-	@$(BIN)/uptake quickstart
+	@$(BIN)/uptake quickstart && exec $(BIN)/uptake run
 
 test: env
 	@$(BIN)/python -m pytest -q -n 2 tests
+
+soak: env
+	@UPTAKE_SOAK=1 $(BIN)/python -m pytest -q -n 2 tests/faults
 
 lint: env
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m scheduler.docs --check

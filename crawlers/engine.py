@@ -40,6 +40,9 @@ class Report:
     tally: Tally
     requests: int = 0
     seconds: float = 0.0
+    received: int = 0  # bytes of the answers' bodies
+    remaining: int | None = None  # what is left of the allowance, as the source's own headers tell
+    waiting: int = 0  # slots that have no turn yet, because the allowance does not let them in now
     remark: str = ""
     stopped: bool = False  # from outside; the run stays unfinished and goes on next time
     damage: list[str] = field(default_factory=list)
@@ -87,7 +90,16 @@ class CrawlService:
         )
         previewing = job.mode is Mode.PREVIEW
         recorder = Recorder(
-            self.journal, self._writer, source, run, tape, slots=job.slots, mode=job.mode, progress=progress, halt=lambda: _halt(crawler)
+            self.journal,
+            self._writer,
+            source,
+            run,
+            tape,
+            slots=job.slots,
+            mode=job.mode,
+            progress=progress,
+            halt=lambda: _halt(crawler),
+            clock=self._clock,
         )
         delay = max(polite.delay, source.delay if at_home(source, job.endpoints) else 0.0)
         crawler = Crawler(source, settings_for(polite, delay=delay, reactor=self._reactor))
@@ -108,7 +120,8 @@ class CrawlService:
                 more = tally.missing.keys() & {str(Reason.BUDGET), str(Reason.THROTTLED)}  # what a key or patience would help
                 remark = spider.remark(tally.measured, tally.planned) if more else ""
                 report = Report(source.name, tally, remark=remark, damage=tape.damage, previews=recorder.previews)
-            report.requests = spider.pacing.sent if isinstance(spider, SourceSpider) else 0
+            if isinstance(spider, SourceSpider):
+                report.requests, report.received, report.remaining = spider.pacing.sent, spider.pacing.received, spider.pacing.remaining
         finally:
             await asyncio.get_running_loop().run_in_executor(self._writer, tape.writer.close)
         report.seconds = time.monotonic() - started
@@ -128,6 +141,11 @@ class CrawlService:
     async def in_writer(self, function: Callable[[], T]) -> T:
         """Do something with the journal on its single writer thread."""
         return await asyncio.get_running_loop().run_in_executor(self._writer, function)
+
+    def later(self, function: Callable[[], object]) -> None:
+        """Do something on the writer thread when it comes to it; nobody waits for it."""
+        if not self.stopping:
+            self._writer.submit(function)
 
     def _known(self, fingerprint: str) -> Capture | None:
         with self.journal.read() as connection:

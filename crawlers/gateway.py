@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping
+from functools import cache
+from ssl import SSLContext
 from urllib.parse import quote, urlencode, urlsplit
 
 from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DownloadCancelledError
 from scrapy.http import Headers, Response
+from scrapy.settings import BaseSettings
 from scrapy.utils.misc import build_from_crawler, load_object
 
 from crawlers.component import Component
@@ -17,8 +20,37 @@ from crawlers.tokens import Tokens
 
 SCRUBBED = b"[scrubbed]"
 SHORTEST = 6  # characters of a secret that is looked for in answers: a shorter one would be found in words
+_TLS = (
+    "DOWNLOAD_VERIFY_CERTIFICATES",
+    "DOWNLOADER_CLIENT_TLS_CIPHERS",
+    "DOWNLOADER_CLIENT_TLS_METHOD",
+    "DOWNLOAD_TLS_MIN_VERSION",
+    "DOWNLOAD_TLS_MAX_VERSION",
+)
+_MAKER = "_make_ssl_context"
 _REACTORLESS = "scrapy.core.downloader.handlers._aiohttp.AiohttpDownloadHandler"
 _REACTOR = "scrapy.core.downloader.handlers.http11.HTTP11DownloadHandler"
+
+
+@cache
+def _one_context() -> None:
+    """Let all crawls of a process share one TLS context.
+
+    Scrapy makes one for each crawl, by the same settings in ours, and so reads the system's certificates each time: 0.1 s in
+    which the loop stands still.
+    """
+    from scrapy.core.downloader.handlers import _aiohttp
+
+    made: dict[tuple[object, ...], SSLContext] = {}
+    make = getattr(_aiohttp, _MAKER)  # there is no public way
+
+    def shared(settings: BaseSettings) -> SSLContext:
+        key = tuple(settings.get(name) for name in _TLS)
+        if key not in made:
+            made[key] = make(settings)
+        return made[key]
+
+    setattr(_aiohttp, _MAKER, shared)
 
 
 class Gateway(Component):
@@ -28,6 +60,7 @@ class Gateway(Component):
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
+        _one_context()
         path = _REACTOR if crawler.settings.getbool("TWISTED_REACTOR_ENABLED") else _REACTORLESS
         self._inner = build_from_crawler(load_object(path), crawler)
         self._limit = crawler.settings.getint("DOWNLOAD_MAXSIZE")

@@ -28,6 +28,8 @@ from storage.model import Reason
 
 PRODUCT = "uptake"
 RETRIED = {408, 500, 502, 503, 504}
+WALLS = {401, 403, 451, 999}  # statuses behind which nothing more is asked
+_REMAINING = (b"X-RateLimit-Remaining", b"RateLimit-Remaining", b"X-Rate-Limit-Remaining")
 FAILURES_TO_STOP = 5  # in a row, each after its retries
 
 
@@ -68,6 +70,8 @@ class Pacing:
         self.sent = 0
         self.spent = 0  # of those, the ones that count against an allowance
         self.waited = 0.0
+        self.received = 0  # bytes of bodies
+        self.remaining: int | None = None  # of the allowance, as the last answer said
         self.stopped: tuple[Reason, str] | None = None
         self.apart = apart
         self._closed: dict[str, tuple[Reason, str]] = {}
@@ -85,6 +89,14 @@ class Pacing:
             return False
         self.waited += seconds
         return True
+
+    def heard(self, response: Response) -> None:
+        """Note what an answer tells of the allowance in the headers that most interfaces use."""
+        self.received += len(response.body)
+        for name in _REMAINING:
+            said = (response.headers.get(name) or b"").split(b";")[0].strip()
+            if said.isdigit():
+                self.remaining = int(said)
 
     def stop(self, reason: Reason, detail: str, host: str = "") -> None:
         """Send nothing more in this run, or to this host if hosts stand apart. The first reason stands."""
@@ -193,8 +205,12 @@ class Patience(_Middleware):
 
     async def process_response(self, request: Request, response: Response) -> Response | Request:
         passing = response.status < 500 and response.status != 408
+        if not request.meta.get("replayed"):
+            self.pacing.heard(response)
         if request.meta.get("is_robots"):
             return response
+        if response.status in WALLS and not request.meta.get("replayed"):
+            self._stop_at(request, response)
         asked = None if request.meta.get("no_wait") and response.status == 429 else self._asked(response)
         if asked is not None:
             return await self._wait(request, response, asked)
@@ -212,6 +228,14 @@ class Patience(_Middleware):
         if again is None:
             self.pacing.note(_host(request), good=False, detail=str(exception)[:120])
         return again
+
+    def _stop_at(self, request: Request, response: Response) -> None:
+        """Draw the stop line while the request still holds its place: when its callback runs, the next one may be on its way."""
+        response.request = request  # a source may want to know what was asked
+        refused = self.spider.refusal(response)
+        if refused is not None and refused[0] is Reason.BLOCKED:
+            asked = (request.meta.get("redirect_urls") or [request.url])[0]
+            self.spider.stop(*refused, host=urlsplit(asked).netloc)
 
     def _asked(self, response: Response) -> float | None:
         own: float | None = self.spider.wait_for(response)

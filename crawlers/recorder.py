@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +17,9 @@ from crawlers.component import Component
 from crawlers.job import Mode
 from crawlers.plausibility import HISTORY, confirms, implausible, zeros_are_likely
 from crawlers.source import Preview, Reading, SourceSpider
-from storage import frames, ledger
+from storage import ledger
 from storage.journal import Changes, Journal, Transaction
+from storage.lookups import find
 from storage.model import Bound, Capture, Kind, Missing, Observation, Reason, Series, Slot, State
 
 BATCH = 50  # readings a transaction, and responses an fsync
@@ -55,10 +57,11 @@ class Recorder:
         mode: Mode,
         progress: Callable[[int, int], None] = lambda _done, _planned: None,
         halt: Callable[[], None] = lambda: None,
+        clock: Callable[[], int] = lambda: int(time.time()),
     ) -> None:
         self.tally = Tally(len(slots))
         self.previews: list[Preview] = []
-        self._journal, self._writer, self._run, self._tape = journal, writer, run, tape
+        self._journal, self._writer, self._run, self._tape, self._clock = journal, writer, run, tape, clock
         self._mode, self._reparse_of, self._progress, self._halt = mode, run.rereads, progress, halt
         self._kinds: dict[str, Kind] = {row.metric.name: row.metric.kind for row in source.counts}
         self._zero_is_normal = {row.metric.name for row in source.counts if row.zero_is_normal or not row.per_topic}
@@ -119,7 +122,7 @@ class Recorder:
 
     def _commit(self, batch: list[Reading]) -> None:
         self._tape.writer.sync()
-        with self._journal.write(run=self._run.id) as tx:
+        with self._journal.write(now=self._clock(), run=self._run.id) as tx:
             for capture in dict.fromkeys(c for reading in batch for c in reading.captures):
                 tx.keep(capture)
             missing = [m for reading in batch for m in self._take(tx, reading)]
@@ -182,7 +185,7 @@ class Recorder:
     def _doubt(self, tx: Transaction, o: Observation) -> str:
         """Why a planned value is not believed; settles what the previous slot left in doubt."""
         kind = self._kinds.get(o.series.metric, Kind.LEVEL)
-        series_id = frames.find(tx.connection, o.series)
+        series_id = find(tx.connection, o.series)
         if series_id is None:
             return ""
         rows = tx.connection.exec_driver_sql(
@@ -217,7 +220,7 @@ class Recorder:
         writer = connection.exec_driver_sql(
             "SELECT c.run, r.rereads, e.run AS read_from FROM points p JOIN commits c ON c.seq = p.seq"
             " LEFT JOIN runs r ON r.id = c.run LEFT JOIN evidence e ON e.id = p.evidence_id WHERE p.series_id = ? AND p.time = ?",
-            (frames.find(connection, series), time),
+            (find(connection, series), time),
         ).first()
         return writer is None or (bool(writer.run) and self._reparse_of in {writer.run, writer.rereads, writer.read_from})
 
@@ -228,7 +231,7 @@ class Recorder:
 
     def _close(self, reason: Reason, detail: str, finished_as: str, requests: int) -> None:
         self._tape.writer.sync()
-        with self._journal.write(run=self._run.id) as tx:
+        with self._journal.write(now=self._clock(), run=self._run.id) as tx:
             for zeros in self._held.values():
                 self._judge_zeros(tx, zeros)
             self._held.clear()
@@ -256,7 +259,7 @@ class Recorder:
         """Values before this one, oldest first, held ones included."""
         rows = tx.connection.exec_driver_sql(
             "SELECT value FROM points WHERE series_id = ? AND time < ? AND state < 2 ORDER BY time DESC LIMIT ?",
-            (frames.find(tx.connection, o.series), o.time, HISTORY),
+            (find(tx.connection, o.series), o.time, HISTORY),
         ).all()
         return [value for (value,) in reversed(rows)]
 

@@ -12,7 +12,7 @@ from crawlers.address import Template
 from crawlers.custom import PREFIX, Counter, spider_of
 from crawlers.selecting import Selector, Way
 from scheduler.config_sections import Crawl, near
-from scheduler.config_sources import SourceSetting, source_setting
+from scheduler.config_sources import SourceSetting, secret, source_setting
 from storage.model import Cadence, Kind, Metric, Topic, UsageError
 from storage.periods import HOUR
 
@@ -80,7 +80,7 @@ KEYS: Mapping[str, Key] = {
     "headers_env": Key(_texts, "a table, Authorization = \"UPTAKE_CUSTOM_TOKEN\"", "", "headers with secrets from the environment"),
     "people": Key(lambda v: type(v) is bool, "true or false", "of pages `true`", "answers may name people: they are kept for a time only"),
 }  # fmt: skip
-_COMMON = ("enabled", "schedule", "delay", "obey_robots", "budget")
+_COMMON = ("enabled", "schedule", "delay", "obey_robots", "budget", "keep_days")
 
 
 def custom_settings(
@@ -106,7 +106,7 @@ def custom_settings(
                 raise UsageError(f"{place} metric: {metric.name} is that of [custom.{other}] already; give it a name of its own")
         common = {key: section[key] for key in _COMMON if key in section}
         setting = source_setting(spider_of(counter), common, crawl, folder, {}, place=place)
-        values, why_off = _secrets(section.get("headers_env", {}), place, environment)
+        values, why_off = _secrets(section.get("headers_env", {}), place, folder, environment)
         if kind.get("enabled") is False:
             why_off = "[sources.custom] is off in the config"
         why = setting.why_off or why_off
@@ -198,9 +198,9 @@ def _check_headers(section: Mapping[str, Any], place: str) -> None:
                 )
 
 
-def _secrets(wanted: Mapping[str, str], place: str, environment: Mapping[str, str]) -> tuple[dict[str, str], str]:
+def _secrets(wanted: Mapping[str, str], place: str, folder: Path, environment: Mapping[str, str]) -> tuple[dict[str, str], str]:
     """The headers with their values, and why the counter is off where some are missing."""
-    values = {header: environment.get(variable, "").strip() for header, variable in wanted.items()}
+    values = {header: secret(variable, None, f"{place} headers_env", folder, environment) or "" for header, variable in wanted.items()}
     for header, value in values.items():
         if re.search(r"[\x00-\x1f\x7f]", value):
             raise UsageError(f"{place} headers_env: what {wanted[header]} holds cannot be sent: it has line breaks or control characters")

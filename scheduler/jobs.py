@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import ceil
@@ -13,6 +13,7 @@ from crawlers.engine import CrawlService, Report, hosts
 from crawlers.job import Job, Manners, Mode
 from crawlers.recorder import Tally
 from crawlers.source import SourceSpider
+from scheduler.aging import reduced_runs
 from storage import ledger
 from storage.journal import Journal
 from storage.lookups import recall
@@ -20,6 +21,7 @@ from storage.model import Cadence, Reason, Slot, State, Topic
 from storage.periods import DAY, expires, span
 
 REPARSE = "reparse"
+SLACK = 1800  # seconds by which a day's window is shorter: a visit at the same time of the next day finds the whole allowance
 PASSED = "its time had passed when it was asked for"
 Progress = Callable[[str, int, int], None]  # source, slots done, slots planned
 
@@ -61,7 +63,7 @@ def budget(connection: Connection, setup: Setup, now: int) -> int | None:
     limits = allowance.limits if allowance is not None else []
     if setup.budget is not None:
         limits.append((setup.budget, DAY))
-    return min((limit - sent(connection, setup.name, now - window) for limit, window in limits), default=None)
+    return min((limit - sent(connection, setup.name, now - window + SLACK * (window >= DAY)) for limit, window in limits), default=None)
 
 
 _SENT = """
@@ -84,12 +86,13 @@ async def collect(
     now: int,
     at: int | None = None,
     topics: Sequence[str] | None = None,
+    skip: Collection[Slot] = (),
     progress: Progress = silent,
 ) -> list[Report]:
     """Measure what is due for a source, and first finish what a dead process left. One report a run.
 
     ``at`` addresses the slot of another moment: flows of it are measured where the source has history, a
-    level that has passed ends as *missing(downtime)*.
+    level that has passed ends as *missing(downtime)*. ``skip``: slots that are not to be asked for again.
     """
     async with service.locks.hold(setup.locks):
         recovered = await recover(service, setup, now=now, progress=progress)
@@ -98,7 +101,7 @@ async def collect(
         chosen = [t for t in setup.topics.values() if topics is None or t.key in topics]
         slots = [s for s in setup.source.slots(chosen, now if at is None else at, setup.options) if s not in answered]
         with service.journal.read() as connection:
-            slots = setup.source.wanted(due(connection, slots), recall(connection, setup.name))
+            slots = setup.source.wanted([s for s in due(connection, slots) if s not in skip], recall(connection, setup.name))
             turn = turns(connection, setup, slots, now)
             waiting = bool(polls(connection, setup, chosen, now)) and at is None
         if (turn.slots or waiting) and not service.stopping:
@@ -106,6 +109,7 @@ async def collect(
         if turn.words:
             reports = reports or [Report(setup.name, Tally(0))]
             reports[-1].remark = reports[-1].remark or turn.words
+            reports[-1].waiting = len(slots) - len(turn.slots)
     return reports
 
 
@@ -141,13 +145,20 @@ def turns(connection: Connection, setup: Setup, slots: Sequence[Slot], now: int)
         if known.get(key, 0) <= left:
             taken.add(key)
             left -= known.get(key, 0)
-    days = ceil(sum(c or 0 for c in costs.values()) / max(1, per_day(setup) or 1))
+    days = days_between(setup)
     allowance = setup.source.allowance(setup.options)
     words = (
         f"{setup.source.title}: {len(taken - {''})} of {len(wanted)} topics have their turn now"
         f" ({allowance.words if allowance else 'your budget'}); each has one about every {days} day{'s' * (days > 1)}"
     )
     return Turn([s for s in slots if s.series.topic in taken], words)
+
+
+def days_between(setup: Setup) -> int:
+    """Every how many days each topic has its turn; 1 where all fit."""
+    limit = per_day(setup)
+    costs = sum(setup.source.requests_for(t, setup.options) or 0 for t in setup.topics.values())
+    return 1 if limit is None else max(1, ceil(costs / max(1, limit)))
 
 
 def per_day(setup: Setup) -> int | None:
@@ -287,18 +298,28 @@ async def preview(service: CrawlService, setup: Setup, *, now: int, topics: Sequ
 
 
 async def reparse(service: CrawlService, setup: Setup, *, now: int, since: int | None = None, progress: Progress = silent) -> list[Report]:
-    """Read the kept responses again with today's parsers, newest run first. Changed values become revisions."""
-    reports = []
+    """Read the kept responses again with today's parsers, newest run first. Changed values become revisions.
+
+    Runs whose responses are no longer kept whole are passed over; the last report says how many.
+    """
+    reports: list[Report] = []
     async with service.locks.hold(setup.locks):
         with service.journal.read() as connection:
             runs = [r for r in ledger.runs(connection, setup.name) if r.finished and not r.rereads and (since is None or r.time >= since)]
-        for old in reversed(runs):
+            aged = reduced_runs(connection, setup.name)
+        for old in reversed([r for r in runs if r.id not in aged]):
             with service.journal.read() as connection:
                 slots = list(old.slots) if old.kind == ledger.BACKFILL else _speaks_for(connection, old)
             if not slots or service.stopping:
                 continue
             run = await service.in_writer(partial(_plan_again, service.journal, setup, old, slots, now))
             reports.append(await _again(service, setup, run, now=now, only=Reason.DOWNTIME, progress=progress))
+    if passed := sum(r.id in aged for r in runs):
+        reports = reports or [Report(setup.name, Tally(0))]
+        told = (
+            f"{passed} older collection{'s' * (passed > 1)} could not be read again: raw responses are kept whole for keep_days days only"
+        )
+        reports[-1].remark = reports[-1].remark or told
     return reports
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from crawlers.warc import CaptureDamagedError, load
 from scheduler.excerpt import excerpt
 from storage import frames
+from storage.lookups import find
 from storage.model import Bound, Series, State, UsageError
 from storage.periods import iso
 
@@ -60,7 +61,7 @@ def _suffix(d: Mapping[str, Any]) -> str:
 
 def trace(connection: Connection, captures: Path, series: Series, time: int | None = None, *, whole: bool = False) -> Trace:
     """The figure of a series at a time (default: its newest). Raises `UsageError` where there is none."""
-    series_id = frames.find(connection, series)
+    series_id = find(connection, series)
     if series_id is None:
         raise UsageError(f"there is no series {series}{_near(connection, series)}")
     points = frames.points(connection, [series_id])
@@ -146,7 +147,8 @@ def _page(captures: Path, row: Mapping[str, Any], value: Any, *, whole: bool) ->
         around = [f" {line}" for line in body.splitlines()] if whole else excerpt(body, _number(value))
         if record.reduced:
             shown, around = body, [f" {line}" for line in body.splitlines()]
-            reduced = {"on": record.reduced, "words": _reduced_words(record.reduced, row["sha256"], kept=bool(body))}
+            words = _reduced_words(record.reduced, row["sha256"], people=record.people, kept=bool(body))
+            reduced = {"on": record.reduced, "words": words}
         if not intact:
             warning = "(this is not what was read: its checksum differs)"
             shown, around = f"{warning}\n{shown}", [f" {warning}", *around]
@@ -169,10 +171,11 @@ def _page(captures: Path, row: Mapping[str, Any], value: Any, *, whole: bool) ->
     }
 
 
-def _reduced_words(day: str, digest: str, *, kept: bool) -> str:
-    """What became of a page that may name people."""
+def _reduced_words(day: str, digest: str, *, people: bool, kept: bool) -> str:
+    """What became of a page that may name people, or is old."""
+    why = "the page may name people" if people else "raw responses are kept whole for a limited time"
     rest = "the lines with the number, without names" if kept else "no line, as the number does not stand in it as it is"
-    return f"reduced on {day}, because the page may name people: kept are the checksum of what was read, {digest}, and {rest}"
+    return f"reduced on {day}, because {why}: kept are the checksum of what was read, {digest}, and {rest}"
 
 
 def _number(value: Any) -> float | int | None:

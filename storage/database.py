@@ -6,7 +6,7 @@ Alembic is imported only when a journal is made or migrated, so that reading com
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -19,6 +19,9 @@ from storage.model import UptakeError, UsageError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30.0
+CACHE = 65_536  # KiB; what reads all series wants it
+LEAN_CACHE = 1024  # for a process that runs for years and touches little at a time
+PAGES = 4096  # that are copied in one step: 16 MB
 
 
 class JournalBusy(UptakeError):  # noqa: N818  # a state that passes, told in a sentence
@@ -29,8 +32,11 @@ class JournalDamaged(UptakeError):  # noqa: N818  # likewise
     """The database file cannot be trusted. The message says what is still safe."""
 
 
-def engine_for(file: Path, *, writable: bool, busy: float = BUSY_SECONDS) -> Engine:
-    """An engine on a SQLite file. Writers begin with the write lock (``BEGIN IMMEDIATE``), readers never take it."""
+def engine_for(file: Path, *, writable: bool, busy: float = BUSY_SECONDS, cache: int = CACHE) -> Engine:
+    """An engine on a SQLite file. Writers begin with the write lock (``BEGIN IMMEDIATE``), readers never take it.
+
+    ``cache``: KiB of pages that each connection holds.
+    """
     engine = create_engine(
         URL.create("sqlite+pysqlite", database=str(file)),
         poolclass=QueuePool,
@@ -43,10 +49,12 @@ def engine_for(file: Path, *, writable: bool, busy: float = BUSY_SECONDS) -> Eng
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where the "begin" listener says so
         cursor = connection.cursor()
+        if writable and not cursor.execute("PRAGMA page_count").fetchone()[0]:  # later the pragma is a write, and waits for writers
+            cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")  # so that `storage.upkeep` can give space back
         cursor.execute("PRAGMA journal_mode=WAL" if writable else "PRAGMA query_only=ON")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=OFF")  # ids are ours; checking each of a million points costs a fifth
-        cursor.execute("PRAGMA cache_size=-65536")
+        cursor.execute(f"PRAGMA cache_size=-{cache}")
         cursor.execute("PRAGMA temp_store=MEMORY")
         cursor.close()
 
@@ -75,7 +83,7 @@ def _plain(file: Path, error: BaseException | None, busy: float) -> UptakeError 
         return JournalBusy(f"another process has been writing to {file} for over {busy:g} s; try again when it is done")
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return UptakeError(f"cannot open or write {file} ({error}): check the permissions of the folder {file.parent}")
-    if name.startswith("SQLITE_FULL"):
+    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")):  # the second: no room for the index of the journal's log
         return UptakeError(f"the disk that holds {file} is full; nothing was half written; free some space and run the command again")
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR")):
         return JournalDamaged(damage(file, str(error)))
@@ -139,14 +147,50 @@ def bring_up_to_date(file: Path, *, head: str = schema.HEAD, locations: tuple[Pa
     return _upgrade(file, head, locations)
 
 
-def copy(file: Path, target: Path) -> Path:
-    """A consistent copy of a SQLite file that may be in use. The target appears whole or not at all."""
+def copy(file: Path, target: Path, progress: Callable[[int, int], None] | None = None) -> Path:
+    """A consistent copy of a SQLite file that may be in use. The target appears whole, on the disk, or not at all.
+
+    It is of the moment at which this began, however many write meanwhile, and one single file. ``progress`` is told of pages
+    done and all pages. Raises `UptakeError` that names the file that is in the way.
+    """
     part = target.with_name(f"{target.name}.part")
-    part.unlink(missing_ok=True)
-    with plain_errors(file), closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as source, closing(sqlite3.connect(part)) as sink:
-        source.backup(sink)
-    part.replace(target)
+    _remove(part)
+    try:
+        with plain_errors(file), closing(sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)) as source:
+            source.execute("BEGIN")  # one snapshot for all steps: without it every commit of another process would start the copy anew
+            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            with _blaming(target), closing(sqlite3.connect(part, isolation_level=None)) as sink:
+                source.backup(sink, pages=PAGES, progress=_told(progress), sleep=0)
+                sink.execute("PRAGMA journal_mode=DELETE")  # or reading the copy would need to write beside it
+        part.replace(target)
+    except BaseException:
+        _remove(part)
+        raise
     return target
+
+
+def _remove(part: Path) -> None:
+    """An unfinished copy goes with its own log: SQLite would play that back into the next file of the name."""
+    for end in ("", "-journal", "-wal", "-shm"):
+        part.with_name(part.name + end).unlink(missing_ok=True)
+
+
+def _told(progress: Callable[[int, int], None] | None) -> Callable[[int, int, int], None] | None:
+    return None if progress is None else lambda _status, left, total: progress(total - left, total)
+
+
+@contextmanager
+def _blaming(target: Path) -> Iterator[None]:
+    """Errors of writing a copy name the copy; those of reading the source pass."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", None) or ""
+        if name.startswith(("SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_TRUNCATE")):
+            raise UptakeError(f"cannot write {target}: {error}; is the disk full, or are files of that size not allowed?") from error
+        if name.startswith(("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")) and (told := _plain(target, error, 0)):
+            raise told from error
+        raise
 
 
 def _config(locations: tuple[Path, ...]):  # type: ignore[no-untyped-def]  # Alembic stays out of the import path

@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from storage import rollup, schema
-from storage.lookups import SELECT_SERIES, series_key, series_of
+from storage.lookups import series_of
 from storage.model import Cadence, Kind, Metric, Series
 
 _CATALOGUE = ["id", "name", "series", "source", "metric", "version", "origin", "topic", "labels"]
@@ -72,12 +72,6 @@ def catalogue(
         series = series_of(row)
         rows.append((row.id, str(series), series, row.source, row.metric, row.version, row.origin, row.topic, json.loads(row.labels)))
     return pd.DataFrame(rows, columns=_CATALOGUE)
-
-
-def find(connection: Connection, series: Series) -> int | None:
-    """The id of a series, None if it has no row."""
-    found = connection.exec_driver_sql(SELECT_SERIES, series_key(series)).scalar()
-    return None if found is None else int(found)
 
 
 _POINTS = ["series_id", "time", "value", "bound", "state", "observed_at", "evidence_id", "seq"]

@@ -29,25 +29,27 @@ class Journal:
     ...     tx.put([Observation(series, time, 42.0)])
     """
 
-    def __init__(self, folder: Path, *, writable: bool, busy: float = database.BUSY_SECONDS) -> None:
+    def __init__(self, folder: Path, *, writable: bool, busy: float = database.BUSY_SECONDS, cache: int = database.CACHE) -> None:
         self.folder = folder
         self.file = folder / FILE
         self.writable = writable
         self.busy = busy
-        self._readers = database.engine_for(self.file, writable=False, busy=busy)
-        self._writers = database.engine_for(self.file, writable=True, busy=busy) if writable else None
+        self._readers = database.engine_for(self.file, writable=False, busy=busy, cache=cache)
+        self._writers = database.engine_for(self.file, writable=True, busy=busy, cache=cache) if writable else None
         self._series_ids: dict[Series, int] = {}
         self._known_metrics: dict[tuple[str, int, str], Metric] = {}
 
     @classmethod
-    def open(cls, folder: Path, *, writable: bool = False, busy: float = database.BUSY_SECONDS) -> Self:
+    def open(cls, folder: Path, *, writable: bool = False, busy: float = database.BUSY_SECONDS, cache: int = database.CACHE) -> Self:
         """Open the journal in a folder; one that does not exist is made, an older one migrated.
+
+        ``cache``: KiB of pages that each connection may hold.
 
         Raises `UptakeError` if it is newer than the program, damaged, or not to be written.
         """
         file = folder / FILE
         database.bring_up_to_date(file)
-        return cls(folder, writable=writable, busy=busy)
+        return cls(folder, writable=writable, busy=busy, cache=cache)
 
     def __enter__(self) -> Self:
         return self

@@ -189,7 +189,7 @@ def finish_run(tx: Transaction, run: Run, finished_as: str, requests: int = 0) -
         return
     if run.kind != BACKFILL:
         spoken = ended_places(tx.connection, run.id)
-        states = _states(tx.connection, run.slots)
+        states = states_at(tx.connection, run.slots)
         for place, slot in enumerate(run.slots):
             state = states.get(slot)
             if place in spoken or state is State.GOOD:
@@ -270,7 +270,7 @@ def ends(
             before = last.get(slot)
             if before is None or before.outcome is not Outcome.MEASURED or end.outcome is Outcome.MEASURED:
                 last[slot] = end
-    states = _states(connection, last, cut)
+    states = states_at(connection, last, cut)
     return [_with_state(end, states.get(slot), failed.get(slot)) for slot, end in last.items()]
 
 
@@ -295,7 +295,7 @@ UNION ALL SELECT time, state FROM revisions WHERE series_id = ? AND time BETWEEN
 """
 
 
-def _states(connection: Connection, slots: Iterable[Slot], cut: int = 2**62) -> dict[Slot, State]:
+def states_at(connection: Connection, slots: Iterable[Slot], cut: int = 2**62) -> dict[Slot, State]:
     """The states of the points at some slots, as of a sequence; slots without a point are left out."""
     times: dict[Series, dict[int, Slot]] = {}
     for slot in slots:
@@ -321,7 +321,7 @@ def settled_by_hand(connection: Connection, slot: Slot) -> bool:
 
 def point_state(connection: Connection, slot: Slot, cut: int = 2**62) -> State | None:
     """The state of the point at a slot as of a sequence, None where there is none."""
-    return _states(connection, [slot], cut).get(slot)
+    return states_at(connection, [slot], cut).get(slot)
 
 
 def coverage(ended: Iterable[End]) -> dict[str, Counter[str]]:

@@ -22,6 +22,12 @@ def series_key(series: Series) -> tuple[str, int, str, str, str]:
     return series.metric, series.version, series.origin, series.topic, json.dumps(dict(series.labels), ensure_ascii=False)
 
 
+def find(connection: Connection, series: Series) -> int | None:
+    """The id of a series, None if it has no row."""
+    found = connection.exec_driver_sql(SELECT_SERIES, series_key(series)).scalar()
+    return None if found is None else int(found)
+
+
 def recall_text(connection: Connection, source: str, key: str, as_of: int | None = None) -> str | None:
     """The JSON text that a source remembered under a key, as of a sequence; None if there is none."""
     sql = "SELECT value FROM state WHERE source = ? AND key = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"

@@ -258,6 +258,7 @@ class StackOverflow(SourceSpider):
         backoff, left = payload.get("backoff"), payload.get("quota_remaining")
         if isinstance(backoff, int | float) and backoff > 0 and not self.pause(backoff):
             self.stop(Reason.THROTTLED, f"Stack Exchange asks to wait {backoff:,.0f} seconds, more than this run may")
+        self.pacing.remaining = left if isinstance(left, int) else self.pacing.remaining
         if isinstance(left, int) and left <= 0:
             self.stop(Reason.BUDGET, f"Stack Exchange's quota of {payload.get('quota_max', 'today')} requests a day is spent")
         return payload

@@ -19,9 +19,10 @@ class _InOrder(TyperGroup):
 
 ORDER = [
     *("quickstart", "init", "add", "check", "sources", "plan"),
-    *("collect", "backfill", "import", "reparse"),
+    *("run", "collect", "backfill", "import", "reparse"),
     *("report", "trends", "compare", "papers", "status", "trace", "export"),
     *("note", "confirm", "reject"),
+    *("backup", "vacuum"),
 ]
 
 app = typer.Typer(

@@ -49,11 +49,15 @@ def reading(settings: Config) -> Iterator[Journal]:
 
 
 @contextmanager
-def writing(settings: Config) -> Iterator[Journal]:
-    """The journal, for writing; topics that were renamed in the config take their series along."""
+def writing(settings: Config, *, lean: bool = False) -> Iterator[Journal]:
+    """The journal, for writing; topics that were renamed in the config take their series along.
+
+    ``lean``: for a process that runs for years, with little memory.
+    """
+    from storage.database import CACHE, LEAN_CACHE
     from storage.journal import Journal
 
-    with Journal.open(settings.store, writable=True) as journal:
+    with Journal.open(settings.store, writable=True, cache=LEAN_CACHE if lean else CACHE) as journal:
         renamed = [(old, topic.key) for topic in settings.topics.values() for old in topic.formerly]
         if renamed:
             with journal.write() as tx:

@@ -48,8 +48,8 @@ def quickstart(
         "      follows a technology of your own\n"
         "  export UPTAKE_GITHUB_TOKEN=…\n"
         "      a token without any scope: 5,000 requests an hour instead of 60\n"
-        f"  {program} collect\n"
-        "      again tomorrow, from cron or a timer (the daemon comes with `uptake run`)"
+        f"  {program} run\n"
+        "      measures each day by itself until Ctrl-C; `run --once` does it from cron or a timer"
     )
     return 0 if code in {0, 1} else code
 

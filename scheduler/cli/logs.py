@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 
@@ -30,3 +31,13 @@ def configure(*, verbose: bool, as_json: bool) -> None:
     root.setLevel(logging.INFO if verbose else logging.WARNING)
     for name in ("alembic", "scrapy", "asyncio", "py.warnings"):
         logging.getLogger(name).setLevel(logging.INFO if verbose else logging.ERROR)
+
+
+def in_the_long_run() -> None:
+    """For a daemon: tell what is done, and when. Under systemd the journal adds the time."""
+    logging.getLogger("scheduler").setLevel(logging.INFO)
+    for handler in logging.getLogger().handlers:
+        if not isinstance(handler.formatter, _Json) and "JOURNAL_STREAM" not in os.environ:
+            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    for name in ("apscheduler", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from storage import frames
 from storage.journal import Changes, Journal
-from storage.lookups import recall, recall_text
+from storage.lookups import find, recall, recall_text
 from storage.model import Bound, Cadence, Event, Kind, Metric, Observation, Remember, Series, State
 from tests.storage.journals import JOBS, SERIES, STARS, Known, capture, dump, fresh, known, star
 
@@ -291,7 +291,7 @@ def test_the_catalogue_and_points_can_be_narrowed() -> None:
             assert frames.catalogue(connection, as_of=1)["name"].tolist() == [str(STARS)]
             assert frames.catalogue(connection, metric="jobs.postings")["series"].tolist() == [JOBS]
             assert frames.catalogue(connection, topics=["jax"]).empty
-            assert frames.find(connection, JOBS) == 2
+            assert find(connection, JOBS) == 2
             assert frames.points(connection, [1], since=1, until=3)["time"].tolist() == [1, 2, 3]
             both = frames.points(connection, [1, 2])
             assert both["observed_at"].isna().tolist() == [True] * 5 + [False]

@@ -1,0 +1,80 @@
+"""`uptake run --once`: all that is due now, then the end. What a timer of the system calls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+
+from crawlers.engine import CrawlService, Report, run_async
+from scheduler import schedule
+from scheduler.config import Config
+from scheduler.duties import duties
+from scheduler.telling import line
+from scheduler.visits import Visits
+from storage.journal import Journal
+from storage.lookups import recall_text
+from storage.model import Remember, UptakeError
+
+logger = logging.getLogger(__name__)
+
+DONE = "done:"  # when a duty was done last, in what the daemon remembers
+
+
+def run_once(settings: Config, journal: Journal) -> int:
+    """Visit all sources whose time has come, then do the duties that are due. Gives the exit code."""
+    reports = run_async(lambda: _main(settings, journal), reactor=settings.reactor)
+    return int(any(r.tally.missing for r in reports))
+
+
+async def _main(settings: Config, journal: Journal) -> list[Report]:
+    service = CrawlService(journal, settings.manners, reactor=settings.reactor)
+    visits = Visits(service, lambda: int(time.time()))
+    loop = asyncio.get_running_loop()
+    ending: list[asyncio.Task[bool]] = []
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, lambda: ending.append(loop.create_task(service.close(settings.daemon.stop_within))))
+    try:
+        due = [n for n, s in settings.sources.items() if s.enabled and visits.due(settings.setup(n), s.schedule)]
+        found = await asyncio.gather(*(_visit(settings, visits, name) for name in due))
+        if not due:
+            logger.info("nothing is due")
+        if not service.stopping:
+            await _duties(settings, journal, service)
+        await asyncio.gather(*ending)
+    finally:
+        service.shutdown()
+    if ending:
+        raise UptakeError("stopped; what was captured is kept, and the same command goes on from there")
+    return [report for reports in found for report in reports]
+
+
+async def _visit(settings: Config, visits: Visits, name: str) -> list[Report]:
+    setup, setting = settings.setup(name), settings.sources[name]
+    visit = await visits.visit(setup, setting.schedule)
+    if not visit.stopped:
+        logger.info("%s", line(setup, visit, schedule.next_time(setting.schedule, visit.time)))
+    return visit.reports
+
+
+async def _duties(settings: Config, journal: Journal, service: CrawlService) -> None:
+    """Those whose time came since they were done last. One that was never done is done now."""
+    for duty in duties(settings):
+        now = int(time.time())
+        with journal.read() as connection:
+            last = recall_text(connection, "daemon", DONE + duty.name)
+        if last is not None and (schedule.next_time(duty.schedule, int(last)) or now + 1) > now:
+            continue
+        said = await duty.work(now)
+        if said:
+            logger.info("%s: %s", duty.name, said)
+
+        def note(name: str = duty.name, when: int = now) -> None:
+            with journal.write(now=when) as tx:
+                tx.remember("daemon", Remember(DONE + name, when))
+
+        await service.in_writer(note)
+
+
+__all__ = ["run_once"]
