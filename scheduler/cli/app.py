@@ -21,7 +21,7 @@ ORDER = [
     *("quickstart", "init", "add", "check", "sources", "plan"),
     *("collect", "backfill", "import", "reparse"),
     *("report", "trends", "compare", "papers", "status", "trace", "export"),
-    *("note", "confirm", "reject"),
+    *("note", "confirm", "reject", "influx"),
 ]
 
 app = typer.Typer(
