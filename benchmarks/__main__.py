@@ -1,6 +1,6 @@
 """Run the benchmarks and write ``benchmarks/RESULTS.md``.
 
-python -m benchmarks [--quick] [--days 1826] [crawl|collect|cli|journal|reading|match|archive|papers|daemon ...]
+python -m benchmarks [--quick] [--days 1826] [crawl|collect|cli|journal|reading|match|archive|papers|daemon|influx ...]
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import Row, bench_archive, bench_cli, bench_crawl, bench_daemon, bench_journal, bench_match, bench_papers
+from benchmarks import Row, bench_archive, bench_cli, bench_crawl, bench_daemon, bench_influx, bench_journal, bench_match, bench_papers
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 TARGETS = {"backfill through the journal": 0.5, "the same written again": 1.0}  # least ratios; the readings have none
@@ -48,6 +48,11 @@ def benchmarks(quick: bool, days: int) -> dict[str, Callable[[], list[Row]]]:
             *bench_daemon.idle(seconds=30 / small),
             *bench_daemon.stopping(200 // small),
             *bench_daemon.starting(8_000_000 // small),
+        ],
+        "influx": lambda: [
+            *bench_influx.sending(1_000_000 // small, rounds),
+            *bench_influx.behind(10_000_000 // small),
+            *bench_influx.reading_back(200, days // small, rounds),
         ],
         "reading": lambda: _journal(bench_journal.reading(10_000 // small, days // small, 1 if quick else 3)),
     }

@@ -21,6 +21,7 @@ from scheduler.config_custom import custom_settings
 from scheduler.config_sections import Crawl, Daemon, Digest, File, Http, Influxdb, Mail, Store, first_mistake, near
 from scheduler.config_sources import SourceSetting, cron, secret, source_setting
 from scheduler.jobs import Setup
+from storage.influx.address import Address, Kind
 from storage.model import Basket, Topic, UsageError
 
 __all__ = ["Config", "Crawl", "Daemon", "Digest", "Http", "Influxdb", "Mail", "SourceSetting", "Store", "load", "locate", "near", "read"]
@@ -45,6 +46,8 @@ class Config:
     http: Http = field(default_factory=Http)
     daemon: Daemon = field(default_factory=Daemon)
     http_token: str | None = field(default=None, repr=False)
+    influxdb: Address | None = None
+    read_server: bool = False  # figures are read from the server of [influxdb], not from the journal
     keep_people_days: int = 30  # after which raw responses that may name people are reduced
     keep_days: int = 730  # after which all others are
 
@@ -91,6 +94,8 @@ def read(raw: dict[str, Any], path: Path, environment: Mapping[str, str]) -> Con
         file = File.model_validate(raw)
     except ValidationError as error:
         raise UsageError(first_mistake(error)) from error
+    if file.store.read == "influxdb" and file.influxdb is None:
+        raise UsageError("[store] read: an [influxdb] section with url must say which server is read")
     topics = {key: _topic(key, value) for key, value in file.topics.items()}
     _check_renames(topics)
     for cls in sources().values():
@@ -124,9 +129,29 @@ def read(raw: dict[str, Any], path: Path, environment: Mapping[str, str]) -> Con
         http=file.http,
         daemon=file.daemon,
         http_token=secret("UPTAKE_HTTP_TOKEN", file.http.token_file, "[http] token_file", path.parent, environment),
+        influxdb=_influxdb(file.influxdb, path.parent, environment),
+        read_server=file.store.read == "influxdb",
         keep_people_days=file.store.keep_people_days,
         keep_days=file.store.keep_days,
     )
+
+
+def _influxdb(section: Influxdb | None, beside: Path, environment: Mapping[str, str]) -> Address | None:
+    """The server that receives the series, with its secret."""
+    if section is None:
+        return None
+    token = environment.get("UPTAKE_INFLUXDB_TOKEN", "").strip()
+    if not token and section.token_file is not None:
+        try:
+            token = (beside / Path(section.token_file).expanduser()).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError, RuntimeError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise UsageError(f"[influxdb] token_file: cannot read {section.token_file}: {why}") from error
+    ca_file = None if section.ca_file is None else beside / Path(section.ca_file).expanduser()
+    if ca_file is not None and not ca_file.is_file():
+        raise UsageError(f"[influxdb] ca_file: there is no file {section.ca_file}")
+    kind, authority = Kind(section.kind), None if ca_file is None else str(ca_file)
+    return Address(section.url, section.org, section.bucket, token, authority, kind, section.timeout)
 
 
 def _folder(text: str, beside: Path) -> Path:

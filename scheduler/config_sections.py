@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,6 +23,10 @@ class Store(Section):
         ge=1,
         description="days after which any other raw response is reduced likewise; so many that what the trends look at, 104 weeks,"
         " can be read again. A source's section may say otherwise",
+    )
+
+    read: Literal["journal", "influxdb"] = Field(
+        default="journal", description="where trends, compare and report read: the journal, or the server of [influxdb]"
     )
 
 
@@ -50,10 +54,17 @@ class Daemon(Section):
 
 
 class Influxdb(Section):
-    url: str = Field(description="an InfluxDB that receives the series (not used yet)")
-    org: str = "uptake"
-    bucket: str = "uptake"
-    token_file: str | None = Field(default=None, description="or UPTAKE_INFLUXDB_TOKEN in the environment")
+    url: str = Field(description="an InfluxDB or VictoriaMetrics that receives the series")
+    org: str = Field(default="uptake", description="its organisation (InfluxDB 2)")
+    bucket: str = Field(default="uptake", description="its bucket or database")
+    token_file: str | None = Field(
+        default=None, description="file with the token, relative to this file; or UPTAKE_INFLUXDB_TOKEN in the environment"
+    )
+    ca_file: str | None = Field(default=None, description="certificate of a private authority, relative to this file")
+    kind: Literal["auto", "influxdb", "victoriametrics"] = Field(
+        default="auto", description="what answers there; auto asks it, which a proxy may not let through"
+    )
+    timeout: float = Field(default=30.0, gt=0, description="seconds for one request")
 
 
 class Digest(Section):
@@ -113,6 +124,7 @@ _WANTED = {  # pydantic's type of error -> what to write instead
     "greater_than": "more than {gt}",
     "greater_than_equal": "at least {ge}",
     "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
 }
 
 

@@ -93,7 +93,8 @@ def status(connection: Connection, folder: Path, *, now: int, weeks: int = 6, as
     )
     found.last_success = {str(s): int(t) for s, t in connection.exec_driver_sql(sql, (cut, cut, cut, since - 60 * WEEK)) if t is not None}
     found.unfinished = [r.id for r in ledger.unfinished(connection)]
-    sql = f"SELECT count(*), count(DISTINCT series_id) FROM ({_KNOWN})"
+    measured = "series_id NOT IN (SELECT id FROM series WHERE origin = 'derived')"
+    sql = f"SELECT count(*), count(DISTINCT series_id) FROM ({_KNOWN}) WHERE {measured}"
     found.figures, found.series = connection.exec_driver_sql(sql, (cut, cut, cut)).one()
     found.sequence = int(connection.exec_driver_sql("SELECT max(seq) FROM commits WHERE seq <= ?", (cut,)).scalar() or 0)
     found.sizes = sizes(folder)

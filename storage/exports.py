@@ -220,28 +220,36 @@ def write_lines(connection: Connection, out: IO[str], selection: Selection = EVE
     return count
 
 
-def line_writer(series: Series) -> Callable[[int, float, int, int], str]:
+def line_writer(series: Series, *, bounds: bool = False) -> Callable[[int, float, int, int], str]:
     """What turns a point of a series (time, value, bound, state) into a line of line protocol.
+
+    ``bounds`` says the bound of exact values too, as 0: what overwrites a bound that stood there before.
 
     >>> line_writer(Series("jobs.postings", "pytorch", (("board", "linkedin"),)))(1580000000, 1973.0, 0, 0)
     'jobs,board=linkedin,topic=pytorch postings=1973 1580000000000000000'
     """
-    family, _, name = series.metric.partition(".")
-    tags = sorted([*series.tags(), *([("topic", series.topic)] if series.topic else [])])
-    head = family + "".join(f",{key}={_tag(value)}" for key, value in tags)
+    start, bound_field = line_parts(series)
+    name = series.metric.partition(".")[2]
 
     def line(time: int, value: float, bound: int, state: int) -> str:
-        fields = f"{name}={number(value)}"
-        if bound:
-            fields += f",{name}_bound={int(bound)}i"
+        fields = f"{start}{number(value)}"
+        if bound or bounds:
+            fields += f"{bound_field}{int(bound)}i"
         if state == State.SUSPECT:
             fields += f",{name}_suspect=1i"
-        return f"{head} {fields} {time * _NANOSECONDS}"
+        return f"{fields} {time * _NANOSECONDS}"
 
     return line
 
 
-def _tag(value: str) -> str:
+def line_parts(series: Series) -> tuple[str, str]:
+    """What stands in a series' lines before a value, and before a bound."""
+    family, _, name = series.metric.partition(".")
+    tags = sorted([*series.tags(), *([("topic", series.topic)] if series.topic else [])])
+    return f"{family}{''.join(f',{key}={escaped_tag(value)}' for key, value in tags)} {name}=", f",{name}_bound="
+
+
+def escaped_tag(value: str) -> str:
     """A tag's value, escaped. One that ends in a backslash gets a space, as InfluxDB's own client gives it: there is no other way."""
     escaped = value.replace(",", "\\,").replace("=", "\\=").replace(" ", "\\ ")
     return f"{escaped} " if escaped.endswith("\\") else escaped

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from storage import rollup, schema
 from storage.lookups import series_of
-from storage.model import Cadence, Kind, Metric, Series
+from storage.model import DERIVED_ORIGIN, Cadence, Kind, Metric, Series
 
 _CATALOGUE = ["id", "name", "series", "source", "metric", "version", "origin", "topic", "labels"]
 
@@ -58,11 +58,18 @@ def catalogue(
     metric: str | None = None,
     topics: Iterable[str] | None = None,
     as_of: int | None = None,
+    derived: bool = False,
 ) -> pd.DataFrame:
-    """All series, one a row: ``id``, ``name``, ``series`` (the `Series`), source, metric, version, origin, topic, labels (dict)."""
+    """All series, one a row: ``id``, ``name``, ``series`` (the `Series`), source, metric, version, origin, topic, labels (dict).
+
+    Derived series (`storage.model.DERIVED_ORIGIN`) are conclusions, no measurements: they are among them only where
+    ``derived`` says so, or where their metric is asked for by name.
+    """
     query = select(schema.series).order_by(schema.series.c.metric, schema.series.c.topic, schema.series.c.id)
     if metric is not None:
         query = query.where(schema.series.c.metric == metric)
+    elif not derived:
+        query = query.where(schema.series.c.origin != DERIVED_ORIGIN)
     if topics is not None:
         query = query.where(schema.series.c.topic.in_(list(topics)))
     if as_of is not None:

@@ -9,12 +9,21 @@ from sqlalchemy import Connection, func, select
 from storage import schema
 from storage.model import Series
 
+RENAMED = "renamed_seq"  # in the table meta: the sequence of the last renaming of a topic
+
+READ_FROM = "read_from"  # likewise: the server whose copy this is; absent in a journal of its own
+
 SELECT_SERIES = "SELECT id FROM series WHERE metric = ? AND version = ? AND origin = ? AND topic = ? AND labels = ?"
 
 
 def head(connection: Connection) -> int:
     """The largest sequence number, 0 for an empty journal."""
     return int(connection.scalar(select(func.max(schema.commits.c.seq))) or 0)
+
+
+def read_from(connection: Connection) -> str:
+    """The address of the server whose copy this is, empty for a journal: a copy knows no vintages and no reasons of gaps."""
+    return str(connection.exec_driver_sql("SELECT value FROM meta WHERE key = ?", (READ_FROM,)).scalar() or "")
 
 
 def series_key(series: Series) -> tuple[str, int, str, str, str]:

@@ -14,6 +14,7 @@ from typing import Self
 
 MEASURED_ORIGIN = "measured"
 IMPORTED_ORIGIN = "imported"
+DERIVED_ORIGIN = "derived"  # what a summary concluded: sent on to dashboards, never read as a measurement
 
 
 class UptakeError(Exception):

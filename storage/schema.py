@@ -195,4 +195,43 @@ configs = Table(
     Column("seq", Integer, nullable=False),
 )
 
+feeds = _compact(
+    "feeds",
+    Column("name", Text, primary_key=True),  # where it leads: address, organisation, bucket
+    Column("seq", Integer, nullable=False),  # the place of the last acknowledged change: sequence, series, time
+    Column("series_id", Integer, nullable=False),
+    Column("time", Integer, nullable=False),
+    Column("event_id", Integer, nullable=False),  # the last acknowledged event
+    Column("first_seq", Integer, nullable=False),  # the journal's head when the feed began: what was replaced by then was never sent
+    Column("reached", Integer, nullable=False),  # the furthest sequence it ever was at
+    Column("generation", Integer, nullable=False),  # grows when the place is set back, so that nobody moves it on unawares
+    Column("dropped", Integer, nullable=False),  # figures that the server took and cannot keep, being older than its retention
+    Column("acknowledged_at", Integer),
+    Column("trouble", Text, nullable=False),  # the last one in plain words; empty when all is well
+    Column("trouble_since", Integer),
+    Column("server", Text, nullable=False),  # what is known of the server, JSON (`storage.influx.sink`)
+)
+
+parked = _compact(
+    "parked",
+    Column("feed", Text, primary_key=True),
+    Column("series_id", Integer, primary_key=True, autoincrement=False),
+    Column("time", Integer, primary_key=True, autoincrement=False),
+    Column("line", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("parked_at", Integer, nullable=False),
+)
+
+repairs = _compact(
+    "repairs",  # series whose points from ``since`` to ``until`` are to be sent again
+    Column("feed", Text, primary_key=True),
+    Column("series_id", Integer, primary_key=True, autoincrement=False),
+    Column("since", Integer, nullable=False),
+    Column("until", Integer, nullable=False),
+    Column("next", Integer, nullable=False),  # the first time that is not sent yet
+    Column("wipe", Boolean(create_constraint=False), nullable=False),  # what the server has there is removed first
+    Column("formerly", Text, nullable=False),  # names that the series had at the server, one a line
+    Column("done_at", Integer),
+)
+
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))

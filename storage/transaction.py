@@ -15,10 +15,11 @@ from operator import itemgetter
 
 from sqlalchemy import Connection, insert, select
 
-from storage import schema
-from storage.lookups import SELECT_SERIES, recall_text, series_key
+from storage import repairs, schema
+from storage.lookups import RENAMED, SELECT_SERIES, recall_text, series_key, series_of
 from storage.model import Capture, Event, Metric, Observation, Remember, Series, State
 from storage.periods import iso
+from storage.repairs import Repair
 
 ROLLUP_MARK = "rollup_seq"
 
@@ -186,10 +187,14 @@ class Transaction:
 
     def rolled_up(self, seq: int) -> None:
         """Mark the sequence up to which the stored weekly rollup holds (`storage.rollup` says it)."""
-        table = schema.meta
-        self.connection.execute(table.delete().where(table.c.key == ROLLUP_MARK))
-        self.connection.execute(table.insert().values(key=ROLLUP_MARK, value=str(seq)))
+        self.mark(ROLLUP_MARK, str(seq))
         self._rolled_up = seq == self._seq
+
+    def mark(self, key: str, value: str) -> None:
+        """Keep a value of the journal itself (table ``meta``); it takes no sequence."""
+        table = schema.meta
+        self.connection.execute(table.delete().where(table.c.key == key))
+        self.connection.execute(table.insert().values(key=key, value=value))
 
     def settle(self, series: Series, time: int, state: State) -> bool:
         """Give a stored point another state: GOOD confirms, RETRACTED withdraws it. False if there is none."""
@@ -262,16 +267,18 @@ class Transaction:
     def rename_topic(self, formerly: str, key: str) -> int:
         """Give the series of a former topic key to its present one. Returns how many series moved."""
         table = schema.series
-        moved = 0
+        moved = []
         for row in self.connection.execute(select(table).where(table.c.topic == formerly)).all():
             taken = select(table.c.id).filter_by(metric=row.metric, version=row.version, origin=row.origin, topic=key, labels=row.labels)
             if self.connection.scalar(taken) is None:
                 self.connection.execute(table.update().where(table.c.id == row.id).values(topic=key))
-                moved += 1
+                moved.append(Repair(row.id, wipe=True, formerly=(str(series_of(row)),)))
         if moved:
             self._series_ids.clear()
-            _ = self.seq
-        return moved
+            self.mark(RENAMED, str(self.seq))
+            for feed in self.connection.execute(select(schema.feeds.c.name)).scalars().all():
+                repairs.request(self, feed, moved)  # receivers have the points under the former name
+        return len(moved)
 
 
 def _text(kind: str, text: str) -> tuple[object, ...]:

@@ -116,6 +116,49 @@ SURVEY_WANTED = Metric(
     "Share of a survey's respondents who work with the one that the label names (with) and want to work with this one.",
 )
 
+# What summaries conclude, for dashboards: series of the origin *derived*, written by `trends.derived`.
+TREND_SHARE = Metric(
+    "trend.share",
+    Kind.SHARE,
+    "% of the basket",
+    Cadence.WEEK,
+    "Share of the basket",
+    "A topic's part of the basket's sum in one metric (label metric; the metric's own labels stand beside it).",
+)
+TREND_GROWTH = Metric(
+    "trend.growth_52w",
+    Kind.LEVEL,
+    "%",
+    Cadence.WEEK,
+    "Change over 52 weeks",
+    "Percent by which a figure changed over 52 weeks; of a flow the sum of 52 weeks against the 52 before.",
+)
+TREND_INDEX = Metric(
+    "trend.index",
+    Kind.INDEX,
+    "points",
+    Cadence.WEEK,
+    "Adoption index",
+    "How a topic stands in its basket over all sources; comparable within a basket.",
+)
+TREND_RANK = Metric(
+    "trend.rank",
+    Kind.LEVEL,
+    "place",
+    Cadence.WEEK,
+    "Place in the basket",
+    "A topic's place in its basket by one metric's latest figures; 1 is the largest.",
+)
+COVERAGE_MEASURED = Metric(
+    "coverage.measured",
+    Kind.SHARE,
+    "% of planned",
+    Cadence.WEEK,
+    "Planned figures that were measured",
+    "Of the figures that were planned for a week those that were measured or recovered, by source.",
+)
+DERIVED = (TREND_SHARE, TREND_GROWTH, TREND_INDEX, TREND_RANK, COVERAGE_MEASURED)
+
 SHARED: tuple[Metric, ...] = (
     ARTICLES,
     JOB_POSTINGS,

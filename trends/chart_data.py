@@ -57,10 +57,10 @@ class ChartData:
 
 def chart_data(panel: Panel, group: Group, titles: Mapping[str, str], coverage: pd.DataFrame | None = None) -> ChartData | None:
     """The chart of a group over a basket's topics (key → title, in order); None where no topic has two values to draw."""
-    drawn = {topic: _drawn(group, panel, topic) for topic in titles}
+    drawn = {topic: drawn_points(group, panel, topic) for topic in titles}
     if not any(len(p) > 1 for p in drawn.values()):
         return None
-    shares = _shares(group, {t: p for t, p in drawn.items() if len(p)})
+    shares = shares_of(group, {t: p for t, p in drawn.items() if len(p)})
     keys, rows, cited = list(titles), [], _Numbered()
     sparse = max(len(p) for p in drawn.values()) <= SPARSE
     for topic, points in drawn.items():
@@ -105,7 +105,7 @@ def _marks(frame: pd.DataFrame) -> frozenset[str]:
     return frozenset(name for name, there in names.items() if there)
 
 
-def _drawn(group: Group, panel: Panel, topic: str) -> Points:
+def drawn_points(group: Group, panel: Panel, topic: str) -> Points:
     points = readings.final(group.metric, group.reading(topic), panel.present)
     return readings.weeks(group.metric, points) if len(points) and readings.by_week(group.metric, points) else points
 
@@ -197,7 +197,7 @@ def _median(times: Ints) -> float:
     return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
 
 
-def _shares(group: Group, drawn: Mapping[str, Points]) -> dict[str, tuple[Floats, Ints]]:
+def shares_of(group: Group, drawn: Mapping[str, Points]) -> dict[str, tuple[Floats, Ints]]:
     """Per topic: its share of the basket (percent, NaN where unknown) and the runs of its share's line.
 
     As in the summary, a level counts until it is older than two of its own periods. A topic is in play from its

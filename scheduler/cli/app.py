@@ -22,7 +22,7 @@ ORDER = [
     *("run", "collect", "backfill", "import", "reparse"),
     *("report", "trends", "compare", "papers", "status", "trace", "export"),
     *("note", "confirm", "reject"),
-    *("backup", "vacuum"),
+    *("influx", "backup", "vacuum"),
 ]
 
 app = typer.Typer(

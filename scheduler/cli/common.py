@@ -36,10 +36,22 @@ def config() -> Config:
 
 
 @contextmanager
-def reading(settings: Config) -> Iterator[Journal]:
-    """The journal, for reading. Without one: a sentence on how to get one."""
+def reading(settings: Config, *, own: str = "") -> Iterator[Journal]:
+    """The journal, for reading. Without one: a sentence on how to get one.
+
+    With ``[store] read = "influxdb"`` it is a copy of what the server holds, unless the command needs the journal's ``own``
+    (what only the journal knows, in words): then that is refused.
+    """
     from storage.journal import FILE, Journal
 
+    if settings.read_server:
+        if own:
+            raise UsageError(
+                f'{own} is known to the journal only, and [store] read = "influxdb" reads the server; run it where it is measured'
+            )
+        with _copy_of_server(settings) as journal:
+            yield journal
+        return
     if not (settings.store / FILE).exists():
         raise UsageError(
             f"nothing is measured yet in {settings.store}; start with `uptake quickstart`, or `uptake import --starting-history`"
@@ -49,14 +61,53 @@ def reading(settings: Config) -> Iterator[Journal]:
 
 
 @contextmanager
-def writing(settings: Config, *, lean: bool = False) -> Iterator[Journal]:
+def _copy_of_server(settings: Config) -> Iterator[Journal]:
+    """A journal in a temporary folder, of the config's topics as the server has them."""
+    import tempfile
+    from pathlib import Path
+
+    from crawlers.catalog import sources
+    from storage.influx.answers import Refused
+    from storage.influx.replica import fill
+    from storage.influx.wire import Wire
+    from storage.journal import Journal
+    from storage.model import UptakeError
+    from storage.vocabulary import SHARED
+
+    assert settings.influxdb is not None  # the config is refused without it
+    definitions = {"": SHARED} | {name: cls.metrics() for name, cls in sources().items()}
+    definitions |= {name: s.source.metrics(s.options) for name, s in settings.sources.items()}
+    with tempfile.TemporaryDirectory(prefix="uptake-") as folder:
+        wire = Wire(settings.influxdb)
+        try:
+            count = fill(Path(folder), wire, definitions, settings.topics)
+        except Refused as refusal:
+            raise UptakeError(refusal.trouble.words) from refusal
+        finally:
+            wire.close()
+        if not count:
+            raise UsageError(f"there are no figures of these topics in {settings.influxdb.bucket!r} at {settings.influxdb.url}")
+        typer.echo(
+            f"Read from {settings.influxdb.url}: values and bounds. Why figures are missing, where each was read and what was believed"
+            " before is known only where it is measured; nothing here rests on it.",
+            err=True,
+        )
+        with Journal.open(Path(folder)) as journal:
+            yield journal
+
+
+@contextmanager
+def writing(settings: Config, *, lean: bool = False, sends: bool = True) -> Iterator[Journal]:
     """The journal, for writing; topics that were renamed in the config take their series along.
 
-    ``lean``: for a process that runs for years, with little memory.
+    What was written goes on to the server of ``[influxdb]``; if that is away, it waits, and that is told.
+    ``lean``: for a process that runs for years, with little memory. ``sends`` False: it sends by itself.
     """
     from storage.database import CACHE, LEAN_CACHE
     from storage.journal import Journal
 
+    if settings.read_server:
+        raise UsageError('[store] read = "influxdb" is for machines that only read; remove it where figures are measured')
     with Journal.open(settings.store, writable=True, cache=LEAN_CACHE if lean else CACHE) as journal:
         renamed = [(old, topic.key) for topic in settings.topics.values() for old in topic.formerly]
         if renamed:
@@ -64,6 +115,12 @@ def writing(settings: Config, *, lean: bool = False) -> Iterator[Journal]:
                 for old, key in renamed:
                     tx.rename_topic(old, key)
         yield journal
+        if settings.influxdb is not None and sends:
+            from scheduler.influx_sending import send
+
+            standing = send(journal, settings, now())
+            if standing is not None and not standing.done:
+                typer.echo("\n".join(standing.words()), err=True)
 
 
 def tell_terms(setups: Iterable[Setup]) -> None:
@@ -102,6 +159,12 @@ def until_end(text: str | None, option: str = "--until") -> int | None:
 def sequence_at(journal: Journal, as_of: str | None) -> int | None:
     """The sequence that --as-of means; a bare date means its end."""
     when = until_end(as_of, "--as-of")
+    if when is not None:
+        from storage.lookups import read_from
+
+        with journal.read() as connection:
+            if read_from(connection):
+                raise UsageError("--as-of: a server does not keep what was believed before; only the journal does, where it is measured")
     return None if when is None else journal.sequence_at(when)
 
 

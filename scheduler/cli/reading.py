@@ -33,16 +33,18 @@ def status(
     from scheduler.cli.calendar_view import show
     from scheduler.cli.collecting import WORDS
     from scheduler.status import status as gather
+    from storage.influx.standing import standing_of
     from storage.periods import day, iso
 
     settings = config()
     end = until_end(as_of, "--as-of")
-    with reading(settings) as journal:
+    with reading(settings, own="what is missing and why") as journal:
         sequence = sequence_at(journal, as_of)
         with journal.read() as connection:
             found = gather(connection, settings.store, now=now() if end is None else end, weeks=weeks, as_of=sequence)
+            sending = None if settings.influxdb is None else standing_of(connection, settings.influxdb.feed, now())
     if json:
-        print_json(found.to_dict())
+        print_json(found.to_dict() | {"influxdb": sending.to_dict() if sending else None})
         return
     outcomes = sorted({o for weeks_ in found.coverage.values() for c in weeks_.values() for o in c}, key=lambda o: (o != "measured", o))
     rows = [
@@ -65,6 +67,8 @@ def status(
         typer.echo(f"{source}: newest figure seen {iso(seen)}")
     if found.unfinished:
         typer.echo(f"Cut off and to be gone on with by the next `uptake collect`: {', '.join(found.unfinished)}")
+    for told in sending.words() if sending else []:
+        typer.echo(told)
     typer.echo(f"{counted(found.figures, 'figure')} in {found.series:,} series; {_sizes(found.sizes)}")
 
 
@@ -93,7 +97,7 @@ def trace(
 
     settings = config()
     name, when = Series.parse(series), moment(time, "TIME")
-    with reading(settings) as journal, journal.read() as connection:
+    with reading(settings, own="where a figure was read") as journal, journal.read() as connection:
         found = follow(connection, settings.store / "captures", name, when, whole=whole or json)
     if json:
         print_json(found.document)
@@ -153,7 +157,7 @@ def _check_selection(connection: Connection, settings: Config, selection: Select
     from scheduler.config import near
     from storage.frames import catalogue
 
-    known = catalogue(connection)
+    known = catalogue(connection, derived=True)
     for option, wanted, names in (
         ("--metric", [selection.metric], {*known["metric"]}),
         ("--topic", selection.topics or [], {*known["topic"], *settings.topics} - {""}),

@@ -32,7 +32,7 @@ def run(
             ' or listen on "127.0.0.1"'
         )
     logs.in_the_long_run()
-    with sole(settings.store, now()), writing(settings, lean=True) as journal:
+    with sole(settings.store, now()), writing(settings, lean=True, sends=once) as journal:
         tell_terms(settings.enabled())
         if once:
             from scheduler.once import run_once

@@ -91,7 +91,7 @@ def test_a_documented_configuration_is_accepted(document: str, text: str, tmp_pa
     left = sorted(set(raw.get("topics", {})) - in_baskets)
     if left:
         raw.setdefault("baskets", {})["rest"] = {"topics": left}
-    for section in raw.get("sources", {}).values():
+    for section in (*raw.get("sources", {}).values(), raw.get("influxdb", {}), raw.get("mail", {})):
         for key, value in section.items():
             if key.endswith("_file"):
                 (tmp_path / value).write_text("secret", encoding="utf-8")

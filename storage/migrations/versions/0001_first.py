@@ -58,6 +58,48 @@ def upgrade() -> None:
     op.create_index(op.f("ix_evidence_fetched_at"), "evidence", ["fetched_at"], unique=False)
     op.create_index(op.f("ix_evidence_run"), "evidence", ["run"], unique=False)
     op.create_table(
+        "feeds",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("series_id", sa.Integer(), nullable=False),
+        sa.Column("time", sa.Integer(), nullable=False),
+        sa.Column("event_id", sa.Integer(), nullable=False),
+        sa.Column("first_seq", sa.Integer(), nullable=False),
+        sa.Column("reached", sa.Integer(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("dropped", sa.Integer(), nullable=False),
+        sa.Column("acknowledged_at", sa.Integer(), nullable=True),
+        sa.Column("trouble", sa.Text(), nullable=False),
+        sa.Column("trouble_since", sa.Integer(), nullable=True),
+        sa.Column("server", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_feeds")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "parked",
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("series_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("time", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("line", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("parked_at", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("feed", "series_id", "time", name=op.f("pk_parked")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "repairs",
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("series_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("since", sa.Integer(), nullable=False),
+        sa.Column("until", sa.Integer(), nullable=False),
+        sa.Column("next", sa.Integer(), nullable=False),
+        sa.Column("wipe", sa.Boolean(), nullable=False),
+        sa.Column("formerly", sa.Text(), nullable=False),
+        sa.Column("done_at", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("feed", "series_id", name=op.f("pk_repairs")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "meta",
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),

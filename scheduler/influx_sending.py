@@ -1,0 +1,57 @@
+"""After something was written: conclude the derived series, and send what is new to the server of ``[influxdb]``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from storage.lookups import head
+
+if TYPE_CHECKING:
+    from scheduler.config import Config
+    from storage.influx.standing import Standing
+    from storage.journal import Changes, Journal
+
+DERIVED_AT = "derived_seq"  # in the table meta: what the journal's head was when the derived series were written
+
+
+def derive(journal: Journal, settings: Config, now: int) -> Changes:
+    """Write the derived series of all baskets, unless nothing was written since. What is there already is left alone."""
+    from scheduler.status import coverage_frame
+    from storage.vocabulary import DERIVED
+    from trends.derived import coverage
+    from trends.derived import derive as concluded
+    from trends.panel import load
+    from trends.summary import summarise
+
+    baskets = list(settings.baskets.values())
+    with journal.read() as connection:
+        known = connection.exec_driver_sql("SELECT value FROM meta WHERE key = ?", (DERIVED_AT,)).scalar()
+        if known is not None and int(known) == head(connection):
+            return _nothing()
+        panel = load(connection, [t for b in baskets for t in b.topics], now=now)
+        found = [*concluded(panel, summarise(panel, baskets, settings.topics), settings.topics), *coverage(coverage_frame(connection))]
+    with journal.write() as tx:
+        tx.define(DERIVED)
+        changes = tx.put(found)
+        tx.mark(DERIVED_AT, str(head(tx.connection)))
+    return changes
+
+
+def _nothing() -> Changes:
+    from storage.journal import Changes
+
+    return Changes()
+
+
+def send(journal: Journal, settings: Config, now: int, *, patience: float = 0.0) -> Standing | None:
+    """Conclude and send everything that waits; how it stands then, or None where no server is configured."""
+    if settings.influxdb is None:
+        return None
+    from storage.influx.sink import Sink
+
+    derive(journal, settings, now)
+    sink = Sink(journal, settings.influxdb)
+    try:
+        return sink.drain(patience=patience)
+    finally:
+        sink.close()
