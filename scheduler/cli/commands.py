@@ -1,5 +1,5 @@
 """Imports every module that registers commands."""
 
-from scheduler.cli import collecting, first_run, importing, marks, naming, papers, reading, setting_up, showing
+from scheduler.cli import collecting, digest, first_run, importing, marks, naming, papers, reading, setting_up, showing
 
-__all__ = ["collecting", "first_run", "importing", "marks", "naming", "papers", "reading", "setting_up", "showing"]
+__all__ = ["collecting", "digest", "first_run", "importing", "marks", "naming", "papers", "reading", "setting_up", "showing"]
