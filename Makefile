@@ -31,7 +31,7 @@ lint: env
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m scheduler.docs --check
 
 bench: env
-	@$(BIN)/python -m benchmarks
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks
 
 docs: env
 	@$(BIN)/python -m scheduler.docs

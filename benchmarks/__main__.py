@@ -1,6 +1,6 @@
 """Run the benchmarks and write ``benchmarks/RESULTS.md``.
 
-python -m benchmarks [--quick] [--days 1826] [crawl|collect|cli|journal|reading|match|archive|papers|daemon|influx ...]
+python -m benchmarks [--quick] [--days 1826] [crawl|collect|cli|journal|reading|match|archive|papers|daemon|influx|digest|trends ...]
 """
 
 from __future__ import annotations
@@ -13,7 +13,19 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import Row, bench_archive, bench_cli, bench_crawl, bench_daemon, bench_influx, bench_journal, bench_match, bench_papers
+from benchmarks import (
+    Row,
+    bench_archive,
+    bench_cli,
+    bench_crawl,
+    bench_daemon,
+    bench_digest,
+    bench_influx,
+    bench_journal,
+    bench_match,
+    bench_papers,
+    bench_trends,
+)
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 TARGETS = {"backfill through the journal": 0.5, "the same written again": 1.0}  # least ratios; the readings have none
@@ -54,6 +66,8 @@ def benchmarks(quick: bool, days: int) -> dict[str, Callable[[], list[Row]]]:
             *bench_influx.behind(10_000_000 // small),
             *bench_influx.reading_back(200, days // small, rounds),
         ],
+        "digest": lambda: bench_digest.rendering(500 // small),
+        "trends": lambda: bench_trends.summarising(bench_trends.TOPICS // small),
         "reading": lambda: _journal(bench_journal.reading(10_000 // small, days // small, 1 if quick else 3)),
     }
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ValidationError
 
@@ -18,13 +17,29 @@ from crawlers.catalog import sources
 from crawlers.job import Manners
 from crawlers.keywords import Keywords
 from scheduler.config_custom import custom_settings
-from scheduler.config_sections import Crawl, Daemon, Digest, File, Http, Influxdb, Mail, Store, first_mistake, near
+from scheduler.config_mail import Alerting, Digesting, Mailing, alerting, digesting, mailing
+from scheduler.config_sections import Alerts, Crawl, Daemon, Digest, File, Http, Influxdb, Mail, Store, first_mistake, near
 from scheduler.config_sources import SourceSetting, cron, secret, source_setting
 from scheduler.jobs import Setup
 from storage.influx.address import Address, Kind
 from storage.model import Basket, Topic, UsageError
 
-__all__ = ["Config", "Crawl", "Daemon", "Digest", "Http", "Influxdb", "Mail", "SourceSetting", "Store", "load", "locate", "near", "read"]
+__all__ = [
+    "Alerts",
+    "Config",
+    "Crawl",
+    "Daemon",
+    "Digest",
+    "Http",
+    "Influxdb",
+    "Mail",
+    "SourceSetting",
+    "Store",
+    "load",
+    "locate",
+    "near",
+    "read",
+]
 
 DEFAULT = "uptake.toml"
 SIGNALS = ("github", "medium", "devto", "stackoverflow", "jobs", "papers", "search", "pypi", "wikipedia", "huggingface")
@@ -48,6 +63,9 @@ class Config:
     http_token: str | None = field(default=None, repr=False)
     influxdb: Address | None = None
     read_server: bool = False  # figures are read from the server of [influxdb], not from the journal
+    digest: Digesting = field(default_factory=Digesting)
+    mail: Mailing | None = None
+    alerts: Alerting | None = None
     keep_people_days: int = 30  # after which raw responses that may name people are reduced
     keep_days: int = 730  # after which all others are
 
@@ -103,11 +121,7 @@ def read(raw: dict[str, Any], path: Path, environment: Mapping[str, str]) -> Con
             cls.check(topic)
     baskets = {key: Basket(key, b.title or key, tuple(dict.fromkeys(b.topics))) for key, b in file.baskets.items()}
     _check_baskets(topics, baskets)
-    if file.digest is not None:
-        cron(file.digest.schedule, "[digest] schedule")
-        _timezone(file.digest.timezone, "[digest] timezone")
-        for name in file.digest.baskets:
-            _known(name, baskets, "[digest] baskets", "basket")
+    digest = digesting(file.digest or Digest(), baskets, path.parent)
     for name in file.sources:
         _known(name, sources(), f"[sources.{name}]", "source")
     if file.daemon.report:
@@ -131,6 +145,9 @@ def read(raw: dict[str, Any], path: Path, environment: Mapping[str, str]) -> Con
         http_token=secret("UPTAKE_HTTP_TOKEN", file.http.token_file, "[http] token_file", path.parent, environment),
         influxdb=_influxdb(file.influxdb, path.parent, environment),
         read_server=file.store.read == "influxdb",
+        digest=digest,
+        mail=None if file.mail is None else mailing(file.mail, path.parent),
+        alerts=None if file.alerts is None else alerting(file.alerts),
         keep_people_days=file.store.keep_people_days,
         keep_days=file.store.keep_days,
     )
@@ -215,10 +232,3 @@ def _check_baskets(topics: Mapping[str, Topic], baskets: Mapping[str, Basket]) -
     for key in topics:
         if key not in grouped:
             raise UsageError(f"[topics.{key}]: the topic is in no basket; add {key!r} to the topics of a [baskets.…] section")
-
-
-def _timezone(name: str, place: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UsageError(f'{place}: there is no time zone {name!r}; write one like "Europe/Berlin" or "UTC"') from error

@@ -68,18 +68,34 @@ class Influxdb(Section):
 
 
 class Digest(Section):
-    baskets: list[str] = Field(default=[], description="what the weekly mail tells of (not used yet)")
-    schedule: str = "0 7 * * mon"
-    timezone: str = "UTC"
-    to: list[str] = []
+    baskets: list[str] = Field(default=[], description="what the digest tells of; none named: all")
+    schedule: str = Field(default="0 7 * * mon", description="cron, in the digest's time zone, weekdays by name")
+    timezone: str = Field(default="UTC", description="of the digest only")
+    to: list[str] = Field(default=[], description="who gets all of these baskets by mail")
+    recipients: dict[str, list[str]] = Field(default={}, description="who gets only some: `[digest.recipients]` with basket = [addresses]")
+    link: str = Field(default="", description="where readers find the report page, if it is served somewhere")
+    webhook_file: str | None = Field(
+        default=None, description="file with an address that gets each digest as JSON, or UPTAKE_DIGEST_WEBHOOK"
+    )
+
+
+class Alerts(Section):
+    overtakes: bool = Field(default=True, description="tell at once, between digests, when one technology has overtaken another")
+    withdrawn: bool = Field(default=True, description="tell at once when something that was told no longer stands")
+    to: list[str] = Field(default=[], description="who gets them; nobody named: the readers of the basket's digest")
 
 
 class Mail(Section):
-    host: str = Field(description="the SMTP server (not used yet)")
-    port: int = 587
-    sender: str = Field(alias="from")
-    user: str | None = None
+    host: str = Field(description="the SMTP server")
+    port: int = Field(default=587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = Field(default="starttls", description="starttls, tls (from the start, port 465) or none")
+    sender: str = Field(alias="from", description="the sender's address")
+    user: str | None = Field(default=None, description="for the login, if the server wants one")
     password_file: str | None = Field(default=None, description="or UPTAKE_MAIL_PASSWORD in the environment")
+    ca_file: str | None = Field(default=None, description="the authority that signed your own server's certificate")
+    timeout: float = Field(default=60.0, gt=0, description="seconds for each step of the conversation")
+    unsubscribe: str = Field(default="", description="mailto: address for those who want to leave; else the sender")
+    unsubscribe_url: str = Field(default="", description="https address that removes a reader in one click (RFC 8058)")
 
 
 class BasketSection(Section):
@@ -99,6 +115,7 @@ class File(Section):
     topics: dict[str, dict[str, Any]] = {}
     digest: Digest | None = None
     mail: Mail | None = None
+    alerts: Alerts | None = None
 
 
 _MODELS: dict[str, type[Section]] = {
@@ -109,6 +126,7 @@ _MODELS: dict[str, type[Section]] = {
     "influxdb": Influxdb,
     "digest": Digest,
     "mail": Mail,
+    "alerts": Alerts,
     "baskets": BasketSection,
 }
 _WANTED = {  # pydantic's type of error -> what to write instead

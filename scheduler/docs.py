@@ -127,6 +127,7 @@ def config_table() -> str:
         "influxdb": configuration.Influxdb,
         "digest": configuration.Digest,
         "mail": configuration.Mail,
+        "alerts": configuration.Alerts,
     }
     rows = []
     for section, model in sections.items():

@@ -234,4 +234,40 @@ repairs = _compact(
     Column("done_at", Integer),
 )
 
+digests = Table(
+    "digests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),  # digest or alert
+    Column("basket", Text, nullable=False),
+    Column("period", Text, nullable=False),  # the day of the schedule that it belongs to; of an alert, what it tells
+    Column("present", Integer, nullable=False),
+    Column("sequence", Integer, nullable=False),  # what was known: the journal up to here
+    Column("config_id", Integer),
+    Column("program", Text, nullable=False),
+    Column("claims", Text, nullable=False),  # JSON list: all that was found, told or not
+    Column("document", Text, nullable=False),  # JSON: what the digest says
+    Column("seq", Integer, nullable=False),
+    UniqueConstraint("kind", "basket", "period"),
+)
+
+sendings = Table(
+    "sendings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("way", Text, nullable=False),  # mail or webhook
+    Column("recipient", Text, nullable=False),
+    Column("digests", Text, nullable=False),  # JSON list of ids
+    Column("message_id", Text, nullable=False),
+    Column("state", Text, nullable=False),  # planned, handing, sent, refused, uncertain
+    Column("reason", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Integer, nullable=False),  # not to be tried before
+    Column("changed_at", Integer, nullable=False),
+    UniqueConstraint("kind", "period", "way", "recipient"),
+    Index(None, "state"),
+)
+
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))

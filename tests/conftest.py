@@ -12,7 +12,7 @@ settings.load_profile("uptake")
 
 @pytest.fixture(autouse=True, scope="session")
 def no_certificates() -> Iterator[None]:
-    """Nothing in the tests speaks TLS, and reading the system's certificates costs 0.1 s a crawl."""
+    """What speaks TLS in the tests names its own authority, and reading the system's certificates costs 0.1 s a crawl."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl.SSLContext, "set_default_verify_paths", lambda _: None)
         yield

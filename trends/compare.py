@@ -156,7 +156,7 @@ def compare(panel: Panel, a: Topic, b: Topic, *, start: int | None = None, end: 
         present = [t.key for t in (a, b) if t.key in group.topics]
         if len(present) == 1:
             only[present[0]].append(wording.title_of(group.metric, group.labels))
-    done = sorted((_comparison(panel, g, a, b, span) for g in both), key=_standing)
+    done = sorted((comparison(panel, g, a, b, span) for g in both), key=_standing)
     return Duel(a, b, panel.present, span, tuple(done), tuple(only[a.key]), tuple(only[b.key]))
 
 
@@ -165,7 +165,8 @@ def _standing(found: Comparison) -> tuple[int, bool, int, str]:
     return (rank[found.period.how] if found.period else 3, not found.fresh, -(found.now.time if found.now else 0), found.key)
 
 
-def _comparison(panel: Panel, group: Group, a: Topic, b: Topic, span: tuple[int, int] | None) -> Comparison:
+def comparison(panel: Panel, group: Group, a: Topic, b: Topic, span: tuple[int, int] | None = None) -> Comparison:
+    """One group's side of the comparison of two topics."""
     metric = group.metric
     points = [readings.final(metric, group.reading(t.key), panel.present) for t in (a, b)]
     common = paired(metric, *points)

@@ -118,12 +118,24 @@ class Group:
 
     def of(self, topic: str) -> tuple[Line, ...]:
         """The ordinary lines of a topic: imported first, measured after it."""
-        found = [line for line in self.lines if line.series.topic == topic and not line.period]
+        found = self._by_topic.get(topic, [])
         main = main_tag(found)
         return tuple(sorted((line for line in found if line.tag in {"", main}), key=lambda line: not line.imported))
 
+    @cached_property
+    def _by_topic(self) -> dict[str, list[Line]]:
+        found: dict[str, list[Line]] = {}
+        for line in self.lines:
+            if not line.period:
+                found.setdefault(line.series.topic, []).append(line)
+        return found
+
     def odd(self) -> tuple[Line, ...]:
         """Imported flows over a period of their own."""
+        return self._odd
+
+    @cached_property
+    def _odd(self) -> tuple[Line, ...]:
         return tuple(line for line in self.lines if line.period)
 
     def reading(self, topic: str) -> Points:

@@ -5,6 +5,8 @@ All functions are pure; times are epoch seconds, arrays are in time order.
 
 from __future__ import annotations
 
+from statistics import median
+
 import numpy as np
 
 from storage import rollup
@@ -19,8 +21,8 @@ GAP = 2.5  # own periods without a value that break a line
 def pace(metric: Metric, times: Ints) -> int:
     """A series' own period in seconds: the larger of the metric's cadence and the median spacing of its last points."""
     usual = span(metric.cadence)
-    recent = np.diff(times[-RECENT:])
-    return max(usual, int(np.median(recent))) if len(recent) else usual
+    recent = np.diff(times[-RECENT:]).tolist()
+    return max(usual, int(median(recent))) if recent else usual
 
 
 def pace_at_end(metric: Metric, points: Points) -> int:

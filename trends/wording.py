@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from unicodedata import category
 
 from rich.cells import cell_len
 
@@ -24,6 +25,7 @@ _ACRONYMS |= {"linkedin": "LinkedIn", "stackoverflow": "Stack Overflow", "simply
 _ACRONYMS |= {"hacker_news": "Hacker News", "arxiv": "arXiv", "openalex": "OpenAlex", "huggingface": "Hugging Face"}
 _ACRONYMS |= {"remoteok": "Remote OK", "weworkremotely": "We Work Remotely", "theirstack": "TheirStack", "usajobs": "USAJOBS"}
 _ACRONYMS |= {"arbeitsagentur": "Bundesagentur für Arbeit", "france_travail": "France Travail", "world": "worldwide"}
+_TURNS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _COMPOSED = 1000  # versions above it name what a series is composed of; those below are counted up by hand
 
 
@@ -127,6 +129,11 @@ def month(time: int) -> str:
     return f"{_MONTHS[when.month - 1]} {when.year}"
 
 
+def day(time: int) -> str:
+    """``6 April 2026``, for prose."""
+    return f"{moment(time).day} {month(time)}"
+
+
 def period(time: int, cadence: Cadence) -> str:
     """The period of a flow that starts at a time: ``2026-11-20``, ``week of 2026-11-16``, ``2026-11``, ``2026``."""
     when = moment(time)
@@ -187,6 +194,13 @@ def listed(words: Sequence[str], most: int = 6) -> str:
     if len(words) > most:
         words = [*words[: most - 1], f"{len(words) - most + 1} more"]
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
+
+
+def one_line(text: str, most: int = 0) -> str:
+    """Text without line breaks, control characters and characters that turn the direction of what follows; cut at ``most``."""
+    kept = "".join(" " if category(c) in {"Cc", "Zl", "Zp"} else c for c in text if c not in _TURNS)
+    kept = " ".join(kept.split())
+    return kept if not most or len(kept) <= most else kept[: most - 1].rstrip() + "…"
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[int] = (0,)) -> list[str]:

@@ -20,7 +20,7 @@ class _InOrder(TyperGroup):
 ORDER = [
     *("quickstart", "init", "add", "check", "sources", "plan"),
     *("run", "collect", "backfill", "import", "reparse"),
-    *("report", "trends", "compare", "papers", "status", "trace", "export"),
+    *("report", "trends", "compare", "digest", "papers", "status", "trace", "export"),
     *("note", "confirm", "reject"),
     *("influx", "backup", "vacuum"),
 ]

@@ -1,9 +1,24 @@
 """Imports every module that registers commands."""
 
-from scheduler.cli import collecting, first_run, importing, influx, keeping, marks, naming, papers, reading, running, setting_up, showing
+from scheduler.cli import (
+    collecting,
+    digest,
+    first_run,
+    importing,
+    influx,
+    keeping,
+    marks,
+    naming,
+    papers,
+    reading,
+    running,
+    setting_up,
+    showing,
+)
 
 __all__ = [
     "collecting",
+    "digest",
     "first_run",
     "importing",
     "influx",

@@ -42,12 +42,19 @@ def looking(settings: Config, until: str | None, as_of: str | None) -> Iterator[
             yield connection, view
 
 
-@app.command()
-def trends(basket: BasketOption = None, until: Until = None, as_of: AsOf = None, json: Json = False) -> None:
+trends = typer.Typer(invoke_without_command=True, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
+app.add_typer(trends, name="trends")
+
+
+@trends.callback(invoke_without_command=True)
+def summary_of(context: typer.Context, basket: BasketOption = None, until: Until = None, as_of: AsOf = None, json: Json = False) -> None:
     """Latest figures, shares of the basket, changes.
 
-    Changes are over 4, 13 and 52 weeks. What is stale or blind is said. Example: uptake trends --until 2026-04-06
+    Changes are over 4, 13 and 52 weeks. What is stale or blind is said. `uptake trends venues` is the table of conference
+    papers. Example: uptake trends --until 2026-04-06
     """
+    if context.invoked_subcommand is not None:
+        return
     from trends.panel import load
     from trends.summary import summarise
     from trends.summary_text import text_of
@@ -61,6 +68,60 @@ def trends(basket: BasketOption = None, until: Until = None, as_of: AsOf = None,
         print_json(summary.to_dict())
     else:
         typer.echo(text_of(summary, titles(settings)), nl=False)
+
+
+@trends.command()
+def claims(basket: BasketOption = None, until: Until = None, as_of: AsOf = None, json: Json = False) -> None:
+    """What can be said for sure, and what not and why.
+
+    What rises and falls, who overtook whom, what is withheld, what is blind. With --json the whole of it, as
+    docs/summary.schema.json describes it. Example: uptake trends claims --until 2026-04-06
+    """
+    from trends.claims import claims as make
+    from trends.claims_text import text_of
+    from trends.panel import load
+
+    settings = config()
+    baskets = baskets_of(settings, basket)
+    every = [t for b in settings.baskets.values() for t in b.topics]  # what moves a whole source is seen in all its topics
+    with looking(settings, until, as_of) as (connection, view):
+        panel = load(connection, every, now=view.now, as_of=view.sequence, until=view.until)
+    found = make(panel, baskets, settings.topics)
+    if json:
+        print_json(found.to_dict())
+    else:
+        typer.echo(text_of(found), nl=False)
+
+
+@trends.command()
+def venues(
+    start: Annotated[str, typer.Option("--from", metavar="YEAR", help="The earlier year.")],
+    end: Annotated[str, typer.Option("--to", metavar="YEAR", help="The later year.")],
+    rule: Annotated[str | None, typer.Option("--rule", metavar="R", help="Count by this rule; else by that of most venues.")] = None,
+    basket: BasketOption = None,
+    until: Until = None,
+    as_of: AsOf = None,
+    json: Json = False,
+) -> None:
+    """Conference papers of two years, venue by venue.
+
+    Counts, growth, each topic's share over the years, and what other rules count.
+    Example: uptake trends venues --from 2018 --to 2019
+    """
+    from trends.panel import load
+    from trends.venues import text_of, year
+    from trends.venues import venues as table
+
+    settings = config()
+    years = year(start, "--from"), year(end, "--to")
+    keys = list(dict.fromkeys(t for b in baskets_of(settings, basket) for t in b.topics))
+    with looking(settings, until, as_of) as (connection, view):
+        panel = load(connection, keys, now=view.now, as_of=view.sequence, until=view.until)
+    found = table(panel, {key: settings.topics[key].title for key in keys}, *years, rule)
+    if json:
+        print_json(found.to_dict())
+    else:
+        typer.echo(text_of(found), nl=False)
 
 
 @app.command()

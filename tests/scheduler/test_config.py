@@ -174,7 +174,7 @@ def test_what_is_not_toml_is_told_with_its_line(tmp_path: Path) -> None:
 
 MISTAKES = {
     "unknown section": ("[stores]", "[stores]: unknown key; did you mean 'store'?"),
-    "unknown key at the top": ("foo = 1\n" + SMALL, "[foo]: unknown key; there are: baskets, crawl,"),
+    "unknown key at the top": ("foo = 1\n" + SMALL, "[foo]: unknown key; there are: alerts, baskets, crawl,"),
     "of store": ("[store]\npaht = 'x'", "[store] paht: unknown key; did you mean 'path'?"),
     "of crawl": ("[crawl]\ndelya = 1", "[crawl] delya: unknown key; did you mean 'delay'?"),
     "of http": ("[http]\nprot = 1", "[http] prot: unknown key; did you mean 'port'?"),

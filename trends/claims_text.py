@@ -1,0 +1,38 @@
+"""Claims for a terminal: one a line, the biggest news first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trends import wording
+from trends.claim import BasketClaims, Claim, Claims
+
+_HEADS = {"claimed": "Claimed", "watch": "Watched, not confirmed", "described": "Figures, without a test"}
+
+
+def text_of(found: Claims) -> str:
+    """All baskets."""
+    head = f"As of {wording.date(found.present)}"
+    if found.as_of is not None:
+        head += f", as it was known after change {found.as_of}"
+    return "\n\n".join([head + ".", *map(_basket, found.baskets)]) + "\n"
+
+
+def _basket(basket: BasketClaims) -> str:
+    title = wording.one_line(basket.title)
+    parts = [f"{title}\n{'=' * len(title)}"]
+    for state, name in _HEADS.items():
+        parts += _section(name, [claim for claim in basket.claims if claim.state == state])
+    parts += _section("Not claimed, and why", basket.withheld)
+    parts += _section("Blind", basket.blind)
+    if not basket.all():
+        parts.append("Nothing can be said yet.")
+    learning = [cover.learning_until for cover in basket.coverage if cover.learning_until is not None]
+    if learning:
+        until = f"{wording.date(min(learning))}" + (f" to {wording.date(max(learning))}" if len(set(learning)) > 1 else "")
+        parts.append(f"Learning: {len(learning)} of {len(basket.coverage)} series are too young for a test of growth, until {until}.")
+    return "\n\n".join(parts)
+
+
+def _section(name: str, claims: Sequence[Claim]) -> list[str]:
+    return ["\n".join([name, *(f"  {claim.sentence}" for claim in claims)])] if claims else []
