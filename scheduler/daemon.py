@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
@@ -23,8 +23,10 @@ from scheduler import schedule
 from scheduler.config import Config
 from scheduler.duties import Duty, duties
 from scheduler.heartbeat import Beat, heartbeat
+from scheduler.influx_sending import Sending
 from scheduler.systemd import Notifier
 from scheduler.telling import line, plan
+from scheduler.troubles import Trouble
 from scheduler.visits import FIRST_RETRY, Visits
 from scheduler.watching import Watch
 from scheduler.web import Web, application, listen
@@ -55,6 +57,7 @@ class Daemon:
         self._scheduler.add_listener(self._misfired, EVENT_JOB_MISSED | EVENT_JOB_ERROR | EVENT_JOB_MAX_INSTANCES)
         self._systemd = Notifier()
         self._at_work: set[asyncio.Task[object]] = set()
+        self._mails: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
         self._reread = asyncio.Event()
         self._stopped_at: float | None = None
@@ -63,7 +66,8 @@ class Daemon:
         """Run until SIGTERM or SIGINT. Gives the exit code."""
         self.service = CrawlService(self._journal, self.settings.manners, reactor=self.settings.reactor, clock=self._clock)
         self.visits = Visits(self.service, self._clock)
-        self.watch = Watch(self.settings, self._journal, self.service, self._clock)
+        self.watch = Watch(self.settings, self._journal, self.service, self._clock, self._tell_operator)
+        self._sending = Sending(self._journal, self.settings)
         self._take_signals(asyncio.get_running_loop())
         http = self.settings.http
         web = Web(application(self.health, self._scrape, self.settings.http_token), listen(http.host, http.port))
@@ -73,6 +77,7 @@ class Daemon:
             await self.watch.begin(self.settings.enabled())
             self._schedule()
             self._scheduler.start()
+            self._sending.start()
             self._say(f"Uptake is at work: {web.url}/healthz; Ctrl-C stops it, nothing is lost.")
             self._say(plan(self.settings, self._clock(), self._late()))
             self._systemd.ready(self._status())
@@ -100,7 +105,7 @@ class Daemon:
                 self._scheduler.add_job(self._visit, schedule.trigger(setting.schedule, now), [name], id=f"visit:{name}")
         for name in self._late():
             self._scheduler.add_job(self._visit, DateTrigger(moment(now)), [name], id=f"late:{name}", replace_existing=True)
-        for duty in duties(self.settings):
+        for duty in duties(self.settings, self._journal):
             self._scheduler.add_job(self._do, schedule.trigger(duty.schedule, now), [duty], id=f"duty:{duty.name}")
         self._scheduler.add_job(self._look_around, "interval", seconds=60, id="look around", next_run_time=moment(now))
 
@@ -137,6 +142,7 @@ class Daemon:
             if visit.stopped or self.service.stopping:
                 return
             self.watch.visited(setup, visit)
+            self._sending.wake()
             if visit.again is not None:
                 self._come_again(name, visit.again, again=True)
             logger.info("%s", line(setup, visit, schedule.next_time(setting.schedule, self._clock())))
@@ -161,7 +167,25 @@ class Daemon:
 
     async def _look_around(self) -> None:
         self.watch.look_around()
+        self.watch.sent(await asyncio.to_thread(self._sending.status))
         self._systemd.tell(STATUS=self._status())
+
+    def _tell_operator(self, troubles: Sequence[Trouble]) -> None:
+        """One mail for what began. It is told in the log too, so that a mail server that is away costs no more than the mail."""
+        if self.settings.mail is None or not self.settings.daemon.tell:
+            return
+
+        async def mail() -> None:
+            from scheduler.operator_mail import tell
+
+            async with self._working():
+                try:
+                    await asyncio.to_thread(tell, self.settings, troubles, os.environ, self._clock())
+                except UptakeError as error:
+                    logger.warning("the operator could not be told by mail: %s", error)
+
+        self._mails.add(task := asyncio.get_running_loop().create_task(mail()))
+        task.add_done_callback(self._mails.discard)
 
     # What is seen from outside
 
@@ -255,9 +279,13 @@ class Daemon:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         await web.stop()
+        sent = await self._sending.stop(1.0)
         self.service.shutdown()
         took = time.monotonic() - self._stopped_at if self._stopped_at is not None else 0.0
         self._say(f"Stopped{'' if clean else ', some in the middle'} after {took:.1f} s; what was begun goes on at the next start.")
+        if not sent and self._stopped_at is not None:
+            logging.shutdown()
+            os._exit(0)  # a server keeps a thread waiting for its answer; what it may have is sent again
 
 
 class _Working:

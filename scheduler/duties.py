@@ -8,7 +8,17 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
+from scheduler.catchup import DAEMON
 from scheduler.config import Config
+from scheduler.digest_periods import latest
+from storage import digests, sendings
+from storage.journal import Journal
+from storage.lookups import head, recall_text
+from storage.model import Remember
+
+LOOKED = "alerts"  # up to which sequence it was looked for alerts
 
 Work = Callable[[int], Awaitable[str]]  # the present in epoch seconds -> a sentence, empty where there is nothing to say
 
@@ -22,12 +32,46 @@ class Duty:
     work: Work
 
 
-def duties(settings: Config) -> list[Duty]:
+def duties(settings: Config, journal: Journal) -> list[Duty]:
     """All duties of a configuration."""
     found = [Duty("housekeeping", "50 4 * * *", lambda _now: command(settings, ["vacuum", "--quick"]))]
     if settings.daemon.report:
         found.append(Duty("report", settings.daemon.report, lambda _now: command(settings, ["report"])))
+    if settings.digest.baskets:
+        found.append(Duty("digest", "* * * * *", lambda now: _digest(settings, journal, now)))
+        if settings.alerts is not None:
+            found.append(Duty("alerts", "25 * * * *", lambda now: _alerts(settings, journal, now)))
     return found
+
+
+async def _digest(settings: Config, journal: Journal, now: int) -> str:
+    """Make and send the digest whose time has come, and try again whom it has not reached."""
+    with journal.read() as connection:
+        wanted = digest_due(connection, settings, now)
+    return await command(settings, ["digest", "--send", "--due"]) if wanted else ""
+
+
+def digest_due(connection: Connection, settings: Config, now: int) -> bool:
+    """Whether there is anything for `scheduler.sending.send_due` to do. Cheap: asked each minute."""
+    if sendings.listed(connection, due=now):
+        return True
+    period = latest(settings.digest.schedule, settings.digest.timezone, now)
+    born = connection.exec_driver_sql("SELECT min(recorded_at) FROM commits").scalar()
+    if period is None or born is None or born > period.time:
+        return False
+    return any(digests.find(connection, digests.DIGEST, basket, period.key) is None for basket in settings.digest.baskets)
+
+
+async def _alerts(settings: Config, journal: Journal, now: int) -> str:
+    """Look for what cannot wait, if anything was written since it was looked for last."""
+    with journal.read() as connection:
+        newest, seen = head(connection), recall_text(connection, DAEMON, LOOKED)
+    if seen is not None and int(seen) >= newest:
+        return ""
+    said = await command(settings, ["digest", "--send", "--due", "--alerts"])
+    with journal.write(now=now) as tx:
+        tx.remember(DAEMON, Remember(LOOKED, head(tx.connection)))
+    return said
 
 
 async def command(settings: Config, words: Sequence[str]) -> str:

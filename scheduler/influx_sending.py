@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from storage.lookups import head
 
 if TYPE_CHECKING:
     from scheduler.config import Config
+    from storage.influx.sink import Sink
     from storage.influx.standing import Standing
     from storage.journal import Changes, Journal
 
@@ -41,6 +43,39 @@ def _nothing() -> Changes:
     from storage.journal import Changes
 
     return Changes()
+
+
+class Sending:
+    """Sends to the server of ``[influxdb]`` for as long as the daemon lives. Without the section it does nothing."""
+
+    def __init__(self, journal: Journal, settings: Config) -> None:
+        self._sink: Sink | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stop = asyncio.Event()
+        if settings.influxdb is not None:
+            from storage.influx.sink import Sink  # the client takes most of a second to import
+
+            self._sink = Sink(journal, settings.influxdb)
+
+    def start(self) -> None:
+        if self._sink is not None:
+            self._task = asyncio.get_running_loop().create_task(self._sink.run(self._stop))
+
+    def wake(self) -> None:
+        """There may be something new."""
+        if self._sink is not None:
+            self._sink.wake()
+
+    def status(self) -> Standing | None:
+        return None if self._sink is None else self._sink.status()
+
+    async def stop(self, within: float) -> bool:
+        """Let what is under way end. False if a request is still waited for after so many seconds; it will be sent again."""
+        self._stop.set()
+        if self._task is None:
+            return True
+        done, _ = await asyncio.wait([self._task], timeout=within)
+        return bool(done)
 
 
 def send(journal: Journal, settings: Config, now: int, *, patience: float = 0.0) -> Standing | None:

@@ -60,7 +60,7 @@ async def _visit(settings: Config, visits: Visits, name: str) -> list[Report]:
 
 async def _duties(settings: Config, journal: Journal, service: CrawlService) -> None:
     """Those whose time came since they were done last. One that was never done is done now."""
-    for duty in duties(settings):
+    for duty in duties(settings, journal):
         now = int(time.time())
         with journal.read() as connection:
             last = recall_text(connection, "daemon", DONE + duty.name)

@@ -20,7 +20,7 @@ def sizes(folder: Path) -> dict[str, int]:
     found["captures"] = found["captures_whole"] + found["captures_reduced"]
     found["library"] = sum(size for _, size in _files(folder / "library"))
     found["reports"] = sum(size for _, size in _files(folder / "reports"))
-    found["disk_free"] = shutil.disk_usage(folder).free
+    found["disk_free"] = shutil.disk_usage(next(p for p in (folder, *folder.absolute().parents) if p.exists())).free
     return found
 
 

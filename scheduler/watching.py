@@ -16,14 +16,16 @@ from scheduler.jobs import Setup
 from scheduler.metrics import Metrics
 from scheduler.troubles import Trouble, Troubles, blind, disk
 from scheduler.visits import Visit
+from storage.influx.standing import Standing
 from storage.journal import Journal
 from storage.lookups import recall_text
 from storage.model import Remember, UptakeError
-from storage.periods import iso
+from storage.periods import HOUR, iso
 
 logger = logging.getLogger(__name__)
 
 KEY = "troubles"
+SINK_LATE = HOUR  # seconds that figures may wait for a server before it is a trouble
 Tell = Callable[[Sequence[Trouble]], None]
 
 
@@ -76,6 +78,16 @@ class Watch:
 
     def look_around(self) -> None:
         self._update("disk", self._disk())
+
+    def sent(self, standing: Standing | None) -> None:
+        """How the sending to ``[influxdb]`` stands."""
+        if standing is None:
+            return
+        self.metrics.sink_lag.labels("influxdb").set(standing.lag.points)
+        self.metrics.sink_age.labels("influxdb").set(standing.lag.seconds)
+        behind = bool(standing.lag.points) and standing.lag.seconds > SINK_LATE
+        found = [Trouble("sink", " ".join(standing.words()))] if behind or standing.parked else []
+        self._update("sink", found)
 
     def beat(self, beat: Beat) -> None:
         self.metrics.lag.observe(beat.lag)

@@ -29,6 +29,8 @@ def digest(
     until: Until = None,
     as_of: AsOf = None,
     send: Annotated[bool, typer.Option("--send", help="Send what is due, to those who have not got it yet.")] = False,
+    due: Annotated[bool, typer.Option("--due", hidden=True)] = False,
+    alerts: Annotated[bool, typer.Option("--alerts", hidden=True)] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="Write pages, texts and JSON there.")] = None,
     test: Annotated[
         str | None, typer.Option("--test", metavar="ADDRESS", help="Mail it to this address only; nothing is remembered.")
@@ -53,7 +55,7 @@ def digest(
     if send:
         if basket or until or as_of or output:
             raise UsageError("--send sends what the schedule says, to those whom [digest] names; it takes no --basket, --until or --output")
-        return _send(settings, json)
+        return _send(settings, json, by_hand=not due, alerts=alerts)
     if listing:
         return _list(settings, basket, json)
     if verify is not None:
@@ -158,13 +160,14 @@ def _test(settings: Config, issues: list[Issue], address: str, json: bool) -> in
     return 0 if told.answer is Answer.SENT else 1
 
 
-def _send(settings: Config, json: bool) -> int:
+def _send(settings: Config, json: bool, *, by_hand: bool = True, alerts: bool = False) -> int:
+    """Send; not ``by_hand``: as the daemon does, only what its time has come for."""
     from scheduler.sending import send_due
 
     with reading(settings):
         pass  # says how to begin where nothing is known yet
     with writing(settings) as journal:
-        sent = send_due(journal, settings, now=now(), environment=os.environ, by_hand=True)
+        sent = send_due(journal, settings, now=now(), environment=os.environ, by_hand=by_hand, alerts=alerts)
         with journal.read() as connection:
             everyone = _sendings(connection, sent.period)
     if json:
