@@ -21,7 +21,7 @@ from typing import Any
 from crawlers import recorder, warc
 from crawlers.engine import CrawlService
 from crawlers.spiders.github import GitHub
-from scheduler import jobs
+from scheduler import catchup, jobs
 from storage import ledger
 from storage.journal import Journal, Transaction
 from storage.model import Topic
@@ -36,6 +36,8 @@ STEPS: dict[str, tuple[Any, str]] = {
     "miss": (ledger, "end_slots"),
     "close": (recorder.Recorder, "_close"),
     "finish": (ledger, "finish_run"),
+    "passed": (catchup, "note_downtime"),
+    "remember": (Transaction, "remember"),
 }
 
 
