@@ -212,7 +212,7 @@ def run_async(main: Callable[[], Coroutine[Any, Any, T]], *, reactor: bool = Fal
         task.add_done_callback(lambda _: running.stop())  # type: ignore[misc]  # the module stands for an object
 
     running.callWhenRunning(start)
-    running.run()  # type: ignore[misc]  # the same
+    running.run(installSignalHandlers=False)  # type: ignore[misc,call-arg]  # the same; Twisted's would stop the loop under its work
     return result[0].result()
 
 

@@ -205,15 +205,20 @@ class Daemon:
         self._systemd.alive()
         if beat.jumped:
             logger.warning("the clock went %+.0f s: it was set, or the machine slept", beat.jump)
-            self._reckon_anew()
+            self._reckon_anew(forward=beat.jump > 0)
 
-    def _reckon_anew(self) -> None:
-        """After the clock was set back, a job would wait until its former time comes again."""
-        now = self._clock()
+    def _reckon_anew(self, *, forward: bool) -> None:
+        """After the clock was set back, a job would wait until its former time comes again.
+
+        One whose next time was just being reckoned when the clock leapt forward would leave a time out.
+        """
+        now, late = self._clock(), self._late() if forward else []
         for name, setting in self.settings.sources.items():
             job = self._scheduler.get_job(f"visit:{name}")
             if job is not None and job.next_run_time is not None and job.next_run_time.timestamp() > now:
                 job.reschedule(schedule.trigger(setting.schedule, now))
+                if name in late:
+                    self._come_again(name, now, again=False)
         self._scheduler.wakeup()
 
     def _misfired(self, event: JobEvent) -> None:

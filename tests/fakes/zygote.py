@@ -25,7 +25,7 @@ from crawlers import recorder, warc
 from crawlers.engine import CrawlService
 from crawlers.papers import library, source, text
 from crawlers.spiders.github import GitHub
-from scheduler import jobs
+from scheduler import catchup, jobs
 from scheduler.cli.main import run
 from storage import ledger
 from storage.journal import Journal, Transaction
@@ -46,6 +46,8 @@ STEPS: dict[str, tuple[Any, str]] = {
     "keep": (library.Library, "keep"),
     "count": (source, "tally"),
     "sheet": (source.PaperSource, "_keep"),
+    "passed": (catchup, "note_downtime"),
+    "remember": (Transaction, "remember"),
 }
 
 
