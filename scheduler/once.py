@@ -24,15 +24,16 @@ DONE = "done:"  # when a duty was done last, in what the daemon remembers
 
 def run_once(settings: Config, journal: Journal) -> int:
     """Visit all sources whose time has come, then do the duties that are due. Gives the exit code."""
-    reports = run_async(lambda: _main(settings, journal), reactor=settings.reactor)
-    return int(any(r.tally.missing for r in reports))
+    reports, failed = run_async(lambda: _main(settings, journal), reactor=settings.reactor)
+    return int(bool(failed) or any(r.tally.missing for r in reports))
 
 
-async def _main(settings: Config, journal: Journal) -> list[Report]:
+async def _main(settings: Config, journal: Journal) -> tuple[list[Report], list[str]]:
     service = CrawlService(journal, settings.manners, reactor=settings.reactor)
     visits = Visits(service, lambda: int(time.time()))
     loop = asyncio.get_running_loop()
     ending: list[asyncio.Task[bool]] = []
+    failed: list[str] = []
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, lambda: ending.append(loop.create_task(service.close(settings.daemon.stop_within))))
     try:
@@ -41,13 +42,13 @@ async def _main(settings: Config, journal: Journal) -> list[Report]:
         if not due:
             logger.info("nothing is due")
         if not service.stopping:
-            await _duties(settings, journal, service)
+            failed = await _duties(settings, journal, service)
         await asyncio.gather(*ending)
     finally:
         service.shutdown()
     if ending:
         raise UptakeError("stopped; what was captured is kept, and the same command goes on from there")
-    return [report for reports in found for report in reports]
+    return [report for reports in found for report in reports], failed
 
 
 async def _visit(settings: Config, visits: Visits, name: str) -> list[Report]:
@@ -58,15 +59,21 @@ async def _visit(settings: Config, visits: Visits, name: str) -> list[Report]:
     return visit.reports
 
 
-async def _duties(settings: Config, journal: Journal, service: CrawlService) -> None:
-    """Those whose time came since they were done last. One that was never done is done now."""
+async def _duties(settings: Config, journal: Journal, service: CrawlService) -> list[str]:
+    """Do those whose time came since they were done last, one that was never done at once. Gives the names of those that failed."""
+    failed: list[str] = []
     for duty in duties(settings, journal):
         now = int(time.time())
         with journal.read() as connection:
             last = recall_text(connection, "daemon", DONE + duty.name)
         if last is not None and (schedule.next_time(duty.schedule, int(last)) or now + 1) > now:
             continue
-        said = await duty.work(now)
+        try:
+            said = await duty.work(now)
+        except (OSError, RuntimeError, UptakeError) as error:
+            logger.warning("%s", error)  # it is due again at the next call
+            failed.append(duty.name)
+            continue
         if said:
             logger.info("%s: %s", duty.name, said)
 
@@ -75,6 +82,7 @@ async def _duties(settings: Config, journal: Journal, service: CrawlService) -> 
                 tx.remember("daemon", Remember(DONE + name, when))
 
         await service.in_writer(note)
+    return failed
 
 
 __all__ = ["run_once"]

@@ -75,7 +75,7 @@ def disk(folder: Path, least: int) -> list[Trouble]:
     free, mega = usage.free, 1_000_000
     if free < least:
         said = f"the disk of {folder} has {free // mega:,} MB left, less than the {least // mega:,} of [daemon] disk_free"
-        return [Trouble("disk", f"{said}: nothing new is fetched until there is room", grave=True)]
+        return [Trouble("disk:full", f"{said}: nothing new is fetched until there is room", grave=True)]
     if free < 2 * least:
         return [
             Trouble("disk", f"the disk of {folder} is nearly full: {free // mega:,} MB left; below {least // mega:,} nothing is fetched")

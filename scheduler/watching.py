@@ -6,6 +6,7 @@ import json
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from crawlers.engine import CrawlService
 from scheduler import jobs
@@ -16,11 +17,13 @@ from scheduler.jobs import Setup
 from scheduler.metrics import Metrics
 from scheduler.troubles import Trouble, Troubles, blind, disk
 from scheduler.visits import Visit
-from storage.influx.standing import Standing
 from storage.journal import Journal
 from storage.lookups import recall_text
 from storage.model import Remember, UptakeError
 from storage.periods import HOUR, iso
+
+if TYPE_CHECKING:
+    from storage.influx.standing import Standing
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +58,7 @@ class Watch:
     def may_fetch(self) -> bool:
         """Whether there is room for what would come."""
         self._update("disk", self._disk())
-        return not any(t.key == "disk" and t.grave for t in self.troubles.now.values())
+        return "disk:full" not in self.troubles.now
 
     def visited(self, setup: Setup, visit: Visit) -> None:
         self.metrics.visited(setup.name, visit.reports)

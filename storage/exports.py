@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from storage import frames
 from storage.figures import COLUMNS, SUSPECT
+from storage.lookups import ALWAYS
 from storage.model import Bound, Series, State, labels_text
 from storage.periods import iso
 
@@ -70,8 +71,8 @@ def read(connection: Connection, selection: Selection = EVERYTHING) -> Iterator[
         for series, i in zip(catalogue["series"], catalogue["id"], strict=True)
         if selection.source is None or series.source == selection.source
     ]
-    low = -frames.ALWAYS if selection.since is None else selection.since
-    high = frames.ALWAYS if selection.until is None else selection.until
+    low = -ALWAYS if selection.since is None else selection.since
+    high = ALWAYS if selection.until is None else selection.until
     states = {State.GOOD, State.SUSPECT} if selection.suspect else {State.GOOD}
     citations: dict[int | None, str] = {None: ""}
     for series, series_id in sorted(chosen, key=lambda pair: (pair[0].metric, pair[0].topic, pair[0].tags())):

@@ -15,8 +15,7 @@ from typing import cast
 from sqlalchemy import Connection, func, select
 
 from storage import schema
-from storage.frames import ALWAYS
-from storage.lookups import RENAMED, head, series_of
+from storage.lookups import ALWAYS, RENAMED, head, series_of
 from storage.model import Event, Series, State
 from storage.transaction import Transaction
 

@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from storage import rollup, schema
-from storage.lookups import series_of
+from storage.lookups import ALWAYS, series_of
 from storage.model import DERIVED_ORIGIN, Cadence, Kind, Metric, Series
 
 _CATALOGUE = ["id", "name", "series", "source", "metric", "version", "origin", "topic", "labels"]
@@ -91,7 +91,6 @@ _THEN = (
     f" UNION ALL SELECT {', '.join(_POINTS)} FROM revisions"
     " WHERE series_id = ? AND time BETWEEN ? AND ? AND seq <= ? AND seq_to > ? ORDER BY time"
 )
-ALWAYS = 2**60
 
 
 def points(

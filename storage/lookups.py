@@ -15,6 +15,8 @@ READ_FROM = "read_from"  # likewise: the server whose copy this is; absent in a 
 
 SELECT_SERIES = "SELECT id FROM series WHERE metric = ? AND version = ? AND origin = ? AND topic = ? AND labels = ?"
 
+ALWAYS = 2**60  # a time after all others
+
 
 def head(connection: Connection) -> int:
     """The largest sequence number, 0 for an empty journal."""

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from storage import feed
 from storage.exports import escaped_tag, line_parts, line_writer
 from storage.feed import Change, Feed, Key, Names, Parked, Place, Run
-from storage.frames import ALWAYS
 from storage.influx.address import Machine
+from storage.lookups import ALWAYS
 from storage.model import Event, Series, State
 from storage.periods import iso
 from storage.repairs import Repair

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from storage import feed, repairs
 from storage.feed import START
-from storage.frames import ALWAYS
 from storage.influx.address import Machine
 from storage.influx.verifying import Difference
+from storage.lookups import ALWAYS
 from storage.repairs import Repair
 from storage.transaction import Transaction
 

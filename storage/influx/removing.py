@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import Connection, select
 
 from storage import schema
-from storage.frames import ALWAYS
 from storage.influx.address import Machine
 from storage.influx.wire import Wire
-from storage.lookups import series_of
+from storage.lookups import ALWAYS, series_of
 from storage.model import Series
 from storage.periods import iso
 
