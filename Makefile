@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(VENV)/uv/bin/uv
 STAMP := $(VENV)/.ready
 
-.PHONY: env run test soak lint bench docs lock clean
+.PHONY: env run stack test soak lint bench docs lock clean
 
 env: $(STAMP)
 
@@ -20,6 +20,16 @@ $(STAMP): pyproject.toml requirements.lock
 
 run: env
 	@$(BIN)/uptake quickstart && exec $(BIN)/uptake run
+
+stack:
+	@docker compose version >/dev/null 2>&1 || { echo "make stack needs Docker with its compose plugin (https://docs.docker.com/engine/install/), which is not here or does not answer. Without it: make run shows the same figures in one page, and docs/grafana.md leads to dashboards in a Grafana of your own." >&2; exit 1; }
+	@docker compose --file deploy/compose.yaml up --build --detach --wait
+	@echo "Grafana     http://127.0.0.1:3000  user admin, password: docker compose -f deploy/compose.yaml exec grafana cat /secrets/grafana/grafana-password"
+	@echo "Mail        http://127.0.0.1:8025  where the first digest lies"
+	@echo "Prometheus  http://127.0.0.1:9090"
+	@echo "InfluxDB    http://127.0.0.1:8086  user uptake, password: docker compose -f deploy/compose.yaml exec influxdb cat /secrets/influxdb/influxdb-password"
+	@echo "Uptake      http://127.0.0.1:8321/healthz"
+	@echo "Stop: docker compose -f deploy/compose.yaml down   (with --volumes it forgets everything)"
 
 test: env
 	@$(BIN)/python -m pytest -q -n 2 tests

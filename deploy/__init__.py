@@ -1,0 +1,1 @@
+"""What operators run: Grafana dashboards and provisioning, the container image, the compose stack."""
