@@ -20,7 +20,8 @@ def derive(journal: Journal, settings: Config, now: int) -> Changes:
     """Write the derived series of all baskets, unless nothing was written since. What is there already is left alone."""
     from scheduler.status import coverage_frame
     from storage.vocabulary import DERIVED
-    from trends.derived import coverage
+    from trends.claims import claims
+    from trends.derived import coverage, indices
     from trends.derived import derive as concluded
     from trends.panel import load
     from trends.summary import summarise
@@ -31,7 +32,11 @@ def derive(journal: Journal, settings: Config, now: int) -> Changes:
         if known is not None and int(known) == head(connection):
             return _nothing()
         panel = load(connection, [t for b in baskets for t in b.topics], now=now)
-        found = [*concluded(panel, summarise(panel, baskets, settings.topics), settings.topics), *coverage(coverage_frame(connection))]
+        found = [
+            *concluded(panel, summarise(panel, baskets, settings.topics), settings.topics),
+            *indices(claims(panel, baskets, settings.topics)),
+            *coverage(coverage_frame(connection)),
+        ]
     with journal.write() as tx:
         tx.define(DERIVED)
         changes = tx.put(found)

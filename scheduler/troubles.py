@@ -78,7 +78,9 @@ def disk(folder: Path, least: int) -> list[Trouble]:
         return [Trouble("disk:full", f"{said}: nothing new is fetched until there is room", grave=True)]
     if free < 2 * least:
         return [
-            Trouble("disk:low", f"the disk of {folder} is nearly full: {free // mega:,} MB left; below {least // mega:,} nothing is fetched")
+            Trouble(
+                "disk:low", f"the disk of {folder} is nearly full: {free // mega:,} MB left; below {least // mega:,} nothing is fetched"
+            )
         ]
     return []
 

@@ -12,10 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from storage.model import DERIVED_ORIGIN, Bound, Kind, Metric, Observation, Outcome, Series, Topic
-from storage.vocabulary import COVERAGE_MEASURED, TREND_GROWTH, TREND_RANK, TREND_SHARE
+from storage.model import DERIVED_ORIGIN, Bound, Cadence, Kind, Metric, Observation, Outcome, Series, Topic
+from storage.periods import floor
+from storage.vocabulary import COVERAGE_MEASURED, TREND_GROWTH, TREND_INDEX, TREND_RANK, TREND_SHARE
 from trends import readings
 from trends.chart_data import drawn_points, shares_of
+from trends.claim import Claims
 from trends.findings import WINDOWS, BasketSummary, Summary, Table
 from trends.panel import Group, Labels, Panel
 
@@ -62,6 +64,19 @@ def _places(basket: str, table: Table) -> Iterator[Observation]:
         place = 1 + sum(other.latest.value > row.latest.value for other in table.rows)
         bound = readings.ratio_bound(*(other.latest.bound for other in table.rows))
         yield Observation(_series(TREND_RANK, row.topic, basket, table.metric, table.labels), time, float(place), bound)
+
+
+def indices(claims: Claims) -> Iterator[Observation]:
+    """Each topic's place on the adoption index (100: the basket's geometric mean), in the week of the claims' present.
+
+    Where the index is withheld, there is none.
+    """
+    week = floor(claims.present, Cadence.WEEK)
+    for basket in claims.baskets:
+        for rank in basket.index.ranks if not basket.index.withheld else ():
+            if rank.level is not None:
+                series = Series(TREND_INDEX.name, rank.topic, (("basket", basket.basket),), origin=DERIVED_ORIGIN)
+                yield Observation(series, week, round(rank.level, 6), Bound.ESTIMATE)
 
 
 def coverage(frame: pd.DataFrame) -> Iterator[Observation]:

@@ -17,7 +17,6 @@ from tests.fakes.influx_servers import Influx, Victoria
 
 ALL = dashboards()
 SERIES = [name for name in ALL if name != "operations"]
-NOT_WRITTEN_YET = {"Adoption index"}  # trend.index: nothing writes it yet; when something does, this test says so
 
 
 def _chosen(server: Influx, database: str, name: str) -> dict[str, str | list[str]]:
@@ -63,7 +62,7 @@ def _empty(filled: Filled, database: str, name: str) -> set[str]:
 @pytest.mark.parametrize("name", SERIES)
 def test_every_panel_shows_figures_once_all_sources_are_measured(filled: Filled, name: str) -> None:
     empty = _empty(filled, filled.spring, name)
-    assert empty == (NOT_WRITTEN_YET if name == "basket" else set())
+    assert empty == set()
 
 
 @pytest.mark.parametrize("name", SERIES)
@@ -72,7 +71,7 @@ def test_every_query_by_itself_gives_figures_or_is_of_figures_that_only_one_orig
     chosen = _chosen(filled.server, filled.spring, name)
     silent = {q for q in queries(name, ALL[name]) if not _rows(_answer(filled.server, filled.spring, q, chosen))}
     of_imported = {q for q in silent if "'imported'" in q.text}
-    assert {q.panel for q in silent - of_imported} <= NOT_WRITTEN_YET
+    assert {q.panel for q in silent - of_imported} == set()
     for q in of_imported:  # the same question without its origin has an answer: only what is imported is lacking
         other = Asked(q.dashboard, q.panel, q.ref, q.kind, q.text.replace("\"origin\" = 'imported' AND ", ""))
         assert _rows(_answer(filled.server, filled.spring, other, chosen)), q

@@ -19,6 +19,7 @@ from storage.periods import DAY, WEEK, read_time
 from storage.vocabulary import SHARED
 from tests.deploy.grafana import PRESENT
 from trends import derived, panel, summary
+from trends.claims import claims
 
 START = read_time("2026-03-02")
 MACHINE = Machine(Kind.INFLUXDB, "1.6", 1)
@@ -91,6 +92,7 @@ def lines(folder: Path, settings: Config, *, measured: bool = False, now: int = 
             out = _Lines()
             exports.write_lines(connection, out)  # type: ignore[arg-type]
     if measured:
+        concluded += derived.indices(claims(seen, baskets, settings.topics))
         concluded += derived.coverage(_outcomes())
         out.write(event_line(1, EVENT, MACHINE) + "\n")
     for o in concluded:
