@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,10 +10,13 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from scheduler.catchup import DAEMON
 from scheduler.jobs import Setup
 from storage import absences, ledger
+from storage.lookups import recall_text
 from storage.periods import iso
 
+KEY = "troubles"  # under which the daemon remembers them
 GREEN, DEGRADED, RED = "green", "degraded", "red"
 
 
@@ -58,6 +62,12 @@ def _of(key: str, kind: str) -> bool:
     return key == kind or key.startswith(f"{kind}:")
 
 
+def told(connection: Connection) -> dict[str, tuple[int, str]]:
+    """The troubles that last, as the daemon noted them: since when (epoch seconds), and in words."""
+    known = recall_text(connection, DAEMON, KEY)
+    return {key: (int(since), str(text)) for key, (since, text) in json.loads(known).items()} if known else {}
+
+
 def blind(connection: Connection, setup: Setup, after: int) -> list[Trouble]:
     """A source whose last ``after`` collections brought no figure at all."""
     last = absences.recent(connection, setup.name, after)
@@ -85,4 +95,4 @@ def disk(folder: Path, least: int) -> list[Trouble]:
     return []
 
 
-__all__ = ["DEGRADED", "GREEN", "RED", "Trouble", "Troubles", "blind", "disk"]
+__all__ = ["DEGRADED", "GREEN", "RED", "Trouble", "Troubles", "blind", "disk", "told"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -15,10 +14,9 @@ from scheduler.config import Config
 from scheduler.heartbeat import Beat
 from scheduler.jobs import Setup
 from scheduler.metrics import Metrics
-from scheduler.troubles import Trouble, Troubles, blind, disk
+from scheduler.troubles import KEY, Trouble, Troubles, blind, disk, told
 from scheduler.visits import Visit
 from storage.journal import Journal
-from storage.lookups import recall_text
 from storage.model import Remember, UptakeError
 from storage.periods import HOUR, iso
 
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-KEY = "troubles"
 SINK_LATE = HOUR  # seconds that figures may wait for a server before it is a trouble
 Tell = Callable[[Sequence[Trouble]], None]
 
@@ -42,8 +39,7 @@ class Watch:
         self.metrics = Metrics()
         self.metrics.started.set(clock())
         with journal.read() as connection:
-            known = recall_text(connection, DAEMON, KEY)
-        self.troubles = Troubles(json.loads(known) if known else {})
+            self.troubles = Troubles({key: since for key, (since, _) in told(connection).items()})
         self._success: dict[str, int] = {}
         self._lag = 0.0
 
@@ -114,12 +110,14 @@ class Watch:
 
     def _remember(self) -> None:
         """Keep what was told, so that a restart does not tell it again. On the writer thread, when it comes to it."""
-        since = dict(self.troubles.since)
+        lasting = {
+            key: [since, self.troubles.now[key].text if key in self.troubles.now else ""] for key, since in self.troubles.since.items()
+        }
 
         def write() -> None:
             try:
                 with self._journal.write(now=self._clock()) as tx:
-                    tx.remember(DAEMON, Remember(KEY, since))
+                    tx.remember(DAEMON, Remember(KEY, lasting))
             except UptakeError as error:
                 logger.warning("the troubles could not be noted: %s", error)
 

@@ -32,7 +32,9 @@ def status(
     """
     from scheduler.cli.calendar_view import show
     from scheduler.cli.collecting import WORDS
+    from scheduler.sole import running
     from scheduler.status import status as gather
+    from scheduler.troubles import told
     from storage.influx.standing import standing_of
     from storage.periods import day, iso
 
@@ -43,9 +45,15 @@ def status(
         with journal.read() as connection:
             found = gather(connection, settings.store, now=now() if end is None else end, weeks=weeks, as_of=sequence)
             sending = None if settings.influxdb is None else standing_of(connection, settings.influxdb.feed, now())
+            lasting = told(connection)
+    daemon = running(settings.store)
     if json:
-        print_json(found.to_dict() | {"influxdb": sending.to_dict() if sending else None})
+        doing = {"running": daemon is not None, "process": (daemon or {}).get("pid"), "since": iso(_since(daemon)) or None}
+        doing["troubles"] = [{"what": key, "since": iso(when), "text": text} for key, (when, text) in lasting.items()]
+        print_json(found.to_dict() | {"influxdb": sending.to_dict() if sending else None, "daemon": doing})
         return
+    for when, text in lasting.values():
+        typer.echo(f"TROUBLE since {iso(when)}: {text}")
     outcomes = sorted({o for weeks_ in found.coverage.values() for c in weeks_.values() for o in c}, key=lambda o: (o != "measured", o))
     rows = [
         [source, day(week), *(str(counts[o]) if counts[o] else "" for o in outcomes)]
@@ -67,9 +75,16 @@ def status(
         typer.echo(f"{source}: newest figure seen {iso(seen)}")
     if found.unfinished:
         typer.echo(f"Cut off and to be gone on with by the next `uptake collect`: {', '.join(found.unfinished)}")
-    for told in sending.words() if sending else []:
-        typer.echo(told)
+    for words in sending.words() if sending else []:
+        typer.echo(words)
+    if daemon is not None:
+        typer.echo(f"`uptake run` is at work since {iso(_since(daemon))} (process {daemon.get('pid')})")
     typer.echo(f"{counted(found.figures, 'figure')} in {found.series:,} series; {_sizes(found.sizes)}")
+
+
+def _since(daemon: dict[str, object] | None) -> int | None:
+    said = (daemon or {}).get("since")
+    return said if isinstance(said, int) else None
 
 
 def _sizes(found: dict[str, int]) -> str:

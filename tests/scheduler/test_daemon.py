@@ -163,7 +163,9 @@ def test_a_second_daemon_refuses_and_names_the_first(tmp_path: Path, github: Fak
         second = uptake("--config", tmp_path / "uptake.toml", "run")
         assert second.code == 1
         assert f"process {d.process.pid}" in second.err
-        assert uptake("--config", tmp_path / "uptake.toml", "status").code == 0, "reading commands work beside it"
+        beside = uptake("--config", tmp_path / "uptake.toml", "status", "--json")
+        assert beside.code == 0, "reading commands work beside it"
+        assert beside.json["daemon"]["process"] == d.process.pid
 
 
 def test_a_new_configuration_is_taken_and_a_bad_one_refused(tmp_path: Path, github: FakeGitHub) -> None:
@@ -230,6 +232,7 @@ def test_a_source_that_is_blind_is_told_once(tmp_path: Path, github: FakeGitHub)
     with daemon(tmp_path) as d:
         d.until(lambda: d.health()["status"] == "degraded", "it is blind")
         d.said(r"GitHub: nothing could be measured in the last 1 collections")
+        d.until(lambda: "TROUBLE" in uptake("--config", config, "status").out, "`uptake status` says so too")
         d.process.send_signal(signal.SIGTERM)
         assert d.process.wait(10) == 0
     with daemon(tmp_path) as d:
