@@ -29,6 +29,7 @@ def configure(*, verbose: bool, as_json: bool) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO if verbose else logging.WARNING)
+    logging.getLogger("scheduler").setLevel(logging.NOTSET)  # see `in_the_long_run`
     for name in ("alembic", "scrapy", "asyncio", "py.warnings"):
         logging.getLogger(name).setLevel(logging.INFO if verbose else logging.ERROR)
 

@@ -88,7 +88,7 @@ MISTAKES = {
     "a link": ('[digest]\nlink = "report.html"', r"\[digest\] link: 'report.html' is not an address that begins with http:// or https://"),
     "a sender": ('[mail]\nhost = "h"\nfrom = "uptake"', r"\[mail\] from: 'uptake' is not a mail address"),
     "a host": ('[mail]\nhost = "h h"\nfrom = "a@x.org"', r"\[mail\] host: 'h h' is not the name of a server"),
-    "security": (MAIL + 'security = "ssl"', r"\[mail\] security: .*'starttls', 'tls' or 'none', but it is 'ssl'"),
+    "security": (MAIL + 'security = "ssl"', r"\[mail\] security: write 'starttls', 'tls' or 'none', not 'ssl'"),
     "a password in the clear": (
         MAIL + 'security = "none"\nuser = "u"',
         r'\[mail\] security: with "none" the password would travel in the clear',

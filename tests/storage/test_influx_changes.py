@@ -6,6 +6,7 @@ import json
 import logging
 import random
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -238,6 +239,7 @@ def test_what_victoriametrics_lost_in_a_crash_is_sent_again(victoriametrics: Vic
             assert sink.drain().done
         victoriametrics.kill()
         shutil.rmtree(victoriametrics.folder / "data")  # what it had not written yet, and more
+        time.sleep(1.1)  # it tells the second of its start, by which a restart is known
         victoriametrics.start()
         assert len(differences(journal, address)) == 4
         drained(journal, address)
