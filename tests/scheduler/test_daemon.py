@@ -21,6 +21,8 @@ import pytest
 
 from scheduler.sole import running
 from tests.fakes.github import FakeGitHub
+from tests.fakes.influx_servers import TOKEN, front, influx
+from tests.fakes.influx_servers import running as running_servers
 from tests.scheduler.conftest import only, uptake
 
 PROGRAM = [sys.executable, "-c", "from scheduler.cli import main; main()"]
@@ -253,3 +255,26 @@ def test_all_that_is_due_can_be_done_once(tmp_path: Path, github: FakeGitHub) ->
     assert again.returncode == 0
     assert "nothing is due" in again.stderr
     assert len(github.log) == asked
+
+
+def test_series_reach_the_server_by_themselves_and_one_that_falls_silent_holds_nothing_up(tmp_path: Path, github: FakeGitHub) -> None:
+    one = influx(tmp_path / "server")
+    door = front(one, tmp_path / "front")
+    with running_servers(one, door):
+        one.database("mine")
+        configure(tmp_path, github, f'\n[influxdb]\nurl = "{door.url}"\nbucket = "mine"\n')
+        with daemon(tmp_path, UPTAKE_INFLUXDB_TOKEN=TOKEN) as d:
+            d.said(r"github: \d+ of \d+ measured")
+            d.until(lambda: bool(one.query("SELECT stars FROM github WHERE topic = 'alpha'", "mine")), "the stars are there")
+            d.until(lambda: "uptake_sink_lag_changes" in d.get("/metrics")[1], "the lag is told")
+            assert one._process is not None
+            os.kill(one._process.pid, signal.SIGSTOP)  # it takes connections, and never answers
+            github.add("made-up/beta", 9)
+            beta = '[topics.beta]\ngithub = "made-up/beta"\n[baskets.more]\ntopics = ["beta"]\n'
+            configure(tmp_path, github, f'\n[influxdb]\nurl = "{door.url}"\nbucket = "mine"\n{beta}')
+            d.process.send_signal(signal.SIGHUP)
+            d.said(r"configuration was read again")
+            d.process.send_signal(signal.SIGTERM)
+            d.said(r"Stopped after")
+            assert d.process.wait(10) == 0
+            os.kill(one._process.pid, signal.SIGCONT)
