@@ -53,6 +53,15 @@ def missed(connection: Connection, setup: Setup, schedule: str, now: int) -> lis
     return found
 
 
+def new_topics(connection: Connection, setup: Setup, now: int) -> list[str]:
+    """Topics that a source is to count and never was, though it counted others: they were added since."""
+    current = {s.series for s in setup.source.slots(setup.topics.values(), now, setup.options)}
+    if len({series.topic for series in current}) < 2:
+        return []
+    known = {series.topic for series in absences.last_slots(connection, setup.name, current, now - REACH)}
+    return [] if not known else list(dict.fromkeys(series.topic for series in current if series.topic and series.topic not in known))
+
+
 def note_downtime(journal: Journal, setup: Setup, slots: Iterable[Slot], now: int) -> int:
     """Plan slots that have passed and end them in the same transaction: nothing is asked for them. Gives their number."""
     slots = list(slots)
@@ -147,4 +156,4 @@ def last_visit(connection: Connection, source: str) -> int | None:
     return None if found is None else int(found)
 
 
-__all__ = ["DAEMON", "Gap", "Tried", "gap", "last_visit", "missed", "note_downtime"]
+__all__ = ["DAEMON", "Gap", "Tried", "gap", "last_visit", "missed", "new_topics", "note_downtime"]

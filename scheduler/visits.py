@@ -67,18 +67,29 @@ class Visits:
                 return True  # a visit in the future was made while the clock was wrong
             if ledger.unfinished(connection, setup.name) or jobs.polls(connection, setup, setup.topics.values(), now):
                 return True
+            if catchup.new_topics(connection, setup, now):
+                return True
             return _may_have_passed(connection, setup, last, now) or catchup.gap(connection, setup, now) is not None
 
     async def visit(self, setup: Setup, schedule: str, *, again: bool = False) -> Visit:
-        """Do what a source needs now. ``again``: a further try before the schedule calls, only for what may have passed."""
+        """Do what a source needs now; of topics that were added, also their history.
+
+        ``again``: a further try before the schedule calls, only for what may have passed.
+        """
         now = self._clock()
         visit = Visit(setup.name, now)
+        added: list[str] = []
         if not again:
             self._ended[setup.name].clear()
+            with self.service.journal.read() as connection:
+                added = catchup.new_topics(connection, setup, now)
             visit.passed = await self._pass_over(setup, schedule, now)
         visit.reports = await jobs.collect(self.service, setup, now=now, skip=self._ended[setup.name])
         if not self.service.stopping and not _reasons(visit.reports) & (PASSING | ASKED_TO_WAIT):
             visit.reports += await self._fill(setup, now)
+            if added and not self.service.stopping:
+                logger.info("%s: reading the history of %s, as far as the allowance goes", setup.name, ", ".join(added))
+                visit.reports += await jobs.backfill(self.service, setup, now=now, since=None, topics=added)
         self._plan_again(visit, setup, schedule)
         return visit
 

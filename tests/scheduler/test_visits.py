@@ -112,6 +112,31 @@ def test_a_topic_that_is_new_has_missed_nothing(tmp_path: Path, shop: Shop) -> N
     assert desk.visit(NOW + 3 * DAY).passed == 2
 
 
+def test_a_topic_that_was_added_is_measured_at_once_with_its_history(tmp_path: Path) -> None:
+    with FakeWikimedia() as wiki:
+        first = read_time("2026-10-01")
+        for topic in TOPICS:
+            wiki.read("en", topic.title(), first, *range(100, 180))
+        wiki.load("en", first, first + 80 * DAY)
+        desk = Desk(tmp_path, Wikipedia, wiki.url)
+        every = desk.setup
+        desk.setup = Setup(Wikipedia, {k: TOPICS[k] for k in ("alpha", "beta")}, endpoints={"base_url": wiki.url}, config="{}")
+        desk.visit(NOW + 12 * HOUR)
+
+        async def due(visits: Visits) -> bool:
+            return visits.due(desk.setup, "31 13 * * *")
+
+        assert not desk.with_visits(due)
+        desk.setup = every
+        assert desk.with_visits(due)
+        desk.visit(NOW + 13 * HOUR)
+        assert not desk.with_visits(due)
+        with Journal.open(tmp_path) as journal, journal.read() as connection:
+            days = dict(connection.exec_driver_sql("SELECT topic, count(*) FROM points JOIN series ON id = series_id GROUP BY topic").all())
+        assert days["gamma"] == 50, "all that Wikimedia has"
+        assert days["alpha"] < 50, "whose history was not asked for"
+
+
 def test_topics_that_take_turns_have_no_gap_between_their_turns(tmp_path: Path, shop: Shop) -> None:
     desk = Desk(tmp_path, Rationed, shop.url)
     passed = [desk.visit(NOW + n * DAY).passed for n in range(6)]
