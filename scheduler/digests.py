@@ -6,14 +6,14 @@ import difflib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
 from crawlers.settings import program_version
 from scheduler.config import Config, read
-from storage import digests, ledger
+from storage import digests, frames, ledger
 from storage.digests import Kept
 from storage.journal import Transaction
 from storage.model import UptakeError, UsageError
@@ -21,6 +21,7 @@ from storage.periods import iso
 from trends.claim import BasketClaims
 from trends.digest import alert, compose
 from trends.digest_model import Digest
+from trends.marks import events_of
 from trends.memory import Memo, record, remember
 from trends.panel import Panel
 
@@ -101,7 +102,12 @@ def _linked(digest: Digest, panel: Panel, settings: Config) -> Digest:
 
 
 def store(tx: Transaction, settings: Config, made: Sequence[Made], kind: str = digests.DIGEST) -> list[Kept]:
-    """Keep digests with the config and the knowledge that they were made from; one that is there already stands."""
+    """Keep digests with the config and the knowledge that they were made from; one that is there already stands.
+
+    What they found about the figures themselves is noted with them, each once, and drawn on charts from then on.
+    """
+    for event in events_of(finding for m in made for finding in m.found.findings):
+        tx.note(event)
     config_id = ledger.snapshot(tx, settings.snapshot)
     return [
         digests.keep(
@@ -121,7 +127,7 @@ def store(tx: Transaction, settings: Config, made: Sequence[Made], kind: str = d
 
 
 def charts_of(connection: Connection, settings: Config, kept: Kept) -> list[Chart]:
-    """The charts of a stored digest, drawn from the knowledge that it was made from."""
+    """The charts of a stored digest, drawn from the knowledge that it was made from, and with what was noted with it."""
     from trends.digest_charts import pictures
     from trends.panel import load
 
@@ -132,6 +138,8 @@ def charts_of(connection: Connection, settings: Config, kept: Kept) -> list[Char
     if basket is None:
         return []  # the basket is gone from the config; its digest still reads well
     panel = load(connection, basket.topics, now=kept.present, as_of=kept.sequence, until=kept.present)
+    noted = frames.events(connection, basket.topics, as_of=digests.noted_at(connection, kept))
+    panel = replace(panel, events=noted[noted["time"] <= kept.present])
     return pictures(panel, digest, {t: settings.topics[t].title for t in basket.topics})
 
 

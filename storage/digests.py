@@ -113,6 +113,11 @@ def listed(connection: Connection, *, basket: str | None = None, before: int | N
     return [_kept(row) for row in connection.execute(query)][::-1]
 
 
+def noted_at(connection: Connection, kept: Kept) -> int:
+    """The sequence of the transaction in which a digest was kept."""
+    return int(connection.execute(select(TABLE.c.seq).where(TABLE.c.id == kept.id)).scalar_one())
+
+
 def config_of(connection: Connection, kept: Kept) -> dict[str, Any] | None:
     """The configuration that a digest was made with, as parsed TOML; None if it was not kept."""
     text = connection.scalar(select(schema.configs.c.text).where(schema.configs.c.id == kept.config_id))

@@ -15,12 +15,12 @@ import pandas as pd
 from storage.model import Bound, Cadence, Kind
 from storage.periods import WEEK
 from trends import readings, wording
-from trends.chart_frame import HEIGHT, events, seams, strip
+from trends.chart_frame import events, seams, strip
+from trends.line_ends import apart, pixel
 from trends.panel import Evidence, Floats, Group, Ints, Panel, Points, summable
 
 SMALL = 2.0  # percent of the basket that may be missing from a share, which then is an estimate
 SPARSE = 40  # points per line up to which each is drawn
-_LABEL_STEP = 13.5  # pixels between labels of line ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def chart_data(panel: Panel, group: Group, titles: Mapping[str, str], coverage: 
         tuple(cited.texts),
         tuple(_ends(good, list(titles.values()), ranges, (first, panel.present))),
         strip(panel, group, list(titles), coverage, first),
-        tuple(events(panel, titles, first)),
+        tuple(events(panel, group, titles, first)),
         tuple(seams(group, titles)),
         (first, panel.present),
         ranges,
@@ -271,33 +271,8 @@ def _ends(
     for mode, (low, high) in ranges.items():
         column = "s" if mode == "share" else "v"
         valid = good.dropna(subset=[column]).sort_values("t").groupby("k")[column].last()
-        wanted = {k: _pixel(float(v), low, high, mode == "log") for k, v in valid.items() if mode != "log" or v > 0}
-        placed = _apart(wanted)
+        wanted = {k: pixel(float(v), low, high, log=mode == "log") for k, v in valid.items() if mode != "log" or v > 0}
+        placed = apart(wanted)
         for end in ends:
             end[mode] = placed.get(end["k"])
     return ends
-
-
-def _pixel(value: float, low: float, high: float, log: bool) -> float:
-    part = np.log(value / low) / np.log(high / low) if log else (value - low) / (high - low)
-    return float(HEIGHT * (1 - part))
-
-
-def _apart(wanted: Mapping[object, float]) -> dict[object, float]:
-    """Pixels at least one step apart, each group of touching labels centred on where they want to be."""
-    blocks: list[tuple[list[object], float]] = []  # members from top to bottom, centre
-    for key, y in sorted(wanted.items(), key=lambda item: item[1]):
-        members, centre = [key], y
-        while blocks:
-            above, other = blocks[-1]
-            if centre - other >= _LABEL_STEP * (len(above) + len(members)) / 2:
-                break
-            blocks.pop()
-            centre = (other * len(above) + centre * len(members)) / (len(above) + len(members))
-            members = above + members
-            half = _LABEL_STEP * (len(members) - 1) / 2
-            centre = min(max(centre, half), max(HEIGHT - half, half))
-        blocks.append((members, centre))
-    return {
-        key: round(centre + _LABEL_STEP * (i - (len(members) - 1) / 2), 1) for members, centre in blocks for i, key in enumerate(members)
-    }

@@ -10,6 +10,8 @@ import pandas as pd
 from storage.model import read_labels
 from storage.periods import WEEK
 from trends import readings, wording
+from trends.marks import KIND as QUALITY
+from trends.marks import on_chart
 from trends.panel import Group, Ints, Panel, comparable
 
 HEIGHT = 300  # pixels of a chart's plot
@@ -68,17 +70,20 @@ def _outcome(found: Mapping[str, int]) -> list[object]:
     return [worst, round(found[worst] / whole, 1) if worst in {"missing", "suspect"} else 1.0, words]
 
 
-def events(panel: Panel, titles: Mapping[str, str], first: int) -> list[dict[str, object]]:
+def events(panel: Panel, group: Group, titles: Mapping[str, str], first: int) -> list[dict[str, object]]:
     """Events of the basket's topics and those without a topic: time (ms), words, and from which pixel to which they are drawn.
 
-    Where they are many, only a user's own notes are drawn in full height.
+    What is noted about figures themselves stands on their chart alone. Where events are many, only a user's own notes are
+    drawn in full height.
     """
-    mine = panel.events[(panel.events["time"] >= first) & panel.events["topic"].isin([*titles, ""])]
+    known = panel.events[(panel.events["time"] >= first) & panel.events["topic"].isin([*titles, ""])]
+    columns = (known[name].tolist() for name in ("time", "kind", "topic", "text"))
+    said = [(t, kind, topic, on_chart(text, group.key) if kind == QUALITY else text) for t, kind, topic, text in zip(*columns, strict=True)]
+    mine = [event for event in said if event[-1]]
     few = len(mine) <= 30
-    columns = (mine[name].tolist() for name in ("time", "kind", "topic", "text"))
     return [
         {"t": time * 1000, "w": f"{titles[topic]}: {text}" if topic else text, "top": 0, "foot": HEIGHT if few or kind == "note" else 14}
-        for time, kind, topic, text in zip(*columns, strict=True)
+        for time, kind, topic, text in mine
     ]
 
 

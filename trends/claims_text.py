@@ -27,11 +27,16 @@ def _basket(basket: BasketClaims) -> str:
     parts += _section("Blind", basket.blind)
     if not basket.all():
         parts.append("Nothing can be said yet.")
-    learning = [cover.learning_until for cover in basket.coverage if cover.learning_until is not None]
-    if learning:
-        until = f"{wording.date(min(learning))}" + (f" to {wording.date(max(learning))}" if len(set(learning)) > 1 else "")
-        parts.append(f"Learning: {len(learning)} of {len(basket.coverage)} series are too young for a test of growth, until {until}.")
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, *filter(None, [learning(basket)])])
+
+
+def learning(basket: BasketClaims) -> str:
+    """How many series are too young for a test, and until when; empty where none is."""
+    ready = [cover.learning_until for cover in basket.coverage if cover.learning_until is not None]
+    if not ready:
+        return ""
+    until = f"{wording.date(min(ready))}" + (f" to {wording.date(max(ready))}" if len(set(ready)) > 1 else "")
+    return f"Learning: {len(ready)} of {len(basket.coverage)} series are too young for a test of growth, until {until}."
 
 
 def _section(name: str, claims: Sequence[Claim]) -> list[str]:

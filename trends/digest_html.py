@@ -13,9 +13,9 @@ from uuid import NAMESPACE_URL, uuid5
 from storage.periods import iso
 from trends import wording
 from trends.digest_model import Digest
-from trends.digest_text import RIGHT_TO_LEFT, SHOWN, Colophon, together
+from trends.digest_text import SHOWN, Colophon
 from trends.mail import Picture
-from trends.report import TEMPLATES
+from trends.report import TEMPLATES, names
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,6 @@ COLOURS = {
     "WITHDRAWN": ("#a4262c", "#fdeaea", "#ff9f9a", "#3d1517"),
     "WATCH": ("#8a5300", "#fdf1dc", "#f2c069", "#362710"),
 }
-_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _OTHER = ("#4b5763", "#e9edf1", "#b4bec8", "#262d36")
 
 
@@ -72,16 +71,8 @@ def _environment() -> Any:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["names"] = _names
+    environment.filters["names"] = names
     return environment
-
-
-def _names(text: str) -> Any:
-    """Escaped text in which a name in Hebrew or Arabic does not move what follows it, and dates stay whole."""
-    from markupsafe import Markup, escape
-
-    plain = RIGHT_TO_LEFT.sub(lambda match: f"<bdi>{match[0]}</bdi>", str(escape(together(text))))
-    return Markup(_DATE.sub(lambda match: f'<span class="n">{match[0]}</span>', plain))  # noqa: S704  # escaped before
 
 
 @cache

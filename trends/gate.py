@@ -45,6 +45,9 @@ def _coverage(studied: Studied, topics: Sequence[str], steps: int) -> list[str]:
         part = float(since.mean()) if known.any() else 0.0
         if part < COVERED:
             return [f"only {wording.percent(100 * part)} of its {grid.cadence}s have a figure"]
+        if studied.copied and part < 1:
+            lost = f"{int((~since).sum())} of {len(since)} {grid.cadence}s"
+            return [f"read from a server, which does not keep why {lost} have no figure"]
     return []
 
 

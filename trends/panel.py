@@ -17,6 +17,7 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from storage import frames, schema
+from storage.lookups import read_from
 from storage.model import IMPORTED_ORIGIN, MEASURED_ORIGIN, Kind, Metric, Series, State, UsageError
 from storage.periods import read_time
 
@@ -176,7 +177,7 @@ class Panel:
     """Everything about some topics, as known at sequence ``as_of`` (None: now), of what happened up to ``until``.
 
     ``groups`` are sorted by metric and labels; ``totals`` holds the groups of denominators (series without a topic);
-    ``events`` is the frame of `storage.frames.events`.
+    ``events`` is the frame of `storage.frames.events`. ``read_from`` is the server whose copy this is, empty for a journal.
     """
 
     present: int
@@ -187,6 +188,7 @@ class Panel:
     totals: tuple[Group, ...]
     evidence: Mapping[int, Evidence] = field(repr=False)
     events: pd.DataFrame = field(repr=False)
+    read_from: str = ""
 
     def evidence_of(self, key: int) -> Evidence:
         return self.evidence.get(int(key), Evidence())
@@ -226,7 +228,8 @@ def load(
     totals = tuple(_groups(line for line in lines if not line.series.topic))
     used = {int(i) for i in read["evidence_id"].dropna().unique()}
     events = frames.events(connection, keys, as_of=as_of)
-    return Panel(present, as_of, until, keys, tuple(groups), totals, _evidence(connection, used), events[events["time"] <= present])
+    known = _evidence(connection, used), events[events["time"] <= present], read_from(connection)
+    return Panel(present, as_of, until, keys, tuple(groups), totals, *known)
 
 
 def _is_total(series: Series) -> bool:

@@ -16,14 +16,16 @@ from functools import cache
 from pathlib import Path
 
 from trends import charts, wording
+from trends.digest_text import RIGHT_TO_LEFT, together
 from trends.overview import lead_words, when
 from trends.panel import Evidence
 from trends.report_data import BasketReport, Origin, ReportData, Section, Trouble, build
 from trends.report_view import grouped, views
 from trends.summary_text import change_text, notes, share_of
 
-__all__ = ["BasketReport", "Origin", "ReportData", "Section", "Trouble", "build", "cite", "link", "render", "write"]
+__all__ = ["BasketReport", "Origin", "ReportData", "Section", "Trouble", "build", "cite", "link", "names", "render", "write"]
 
+_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -36,6 +38,7 @@ def render(report: ReportData) -> str:
     )
     environment.filters["link"] = link
     environment.filters["cite"] = cite
+    environment.filters["names"] = names
     library, app = _library(), (TEMPLATES / "report.js").read_text(encoding="utf-8")
     baskets, drawn = views(report)
     payload = {"light": charts.config(), "dark": charts.config(dark=True), "charts": drawn}
@@ -77,6 +80,14 @@ def _library() -> str:
 
 def _hash(script: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def names(text: str) -> object:
+    """Escaped text in which a name in Hebrew or Arabic does not move what follows it, and dates and units stay whole."""
+    from markupsafe import Markup, escape
+
+    plain = RIGHT_TO_LEFT.sub(lambda match: f"<bdi>{match[0]}</bdi>", str(escape(together(text))))
+    return Markup(_DATE.sub(lambda match: f'<span class="n">{match[0]}</span>', plain))  # noqa: S704  # escaped before
 
 
 def _json(value: object) -> str:

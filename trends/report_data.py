@@ -13,7 +13,10 @@ from storage.model import Basket, Topic
 from trends import panel
 from trends.chart_data import ChartData, chart_data
 from trends.chart_frame import COVERAGE
+from trends.claim import BasketClaims
+from trends.claims import claims
 from trends.findings import BasketSummary, Table
+from trends.marks import marked
 from trends.panel import Evidence, Group, Panel
 from trends.summary import summarise
 
@@ -53,6 +56,7 @@ class BasketReport:
     summary: BasketSummary
     topics: tuple[str, ...]  # keys in the order of their colours
     sections: tuple[Section, ...]
+    claims: BasketClaims
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +86,21 @@ def build(
     coverage: pd.DataFrame | None = None,
     version: str = "",
     sources: Mapping[str, str] | None = None,
+    configured: Iterable[Basket] = (),
 ) -> ReportData:
-    """Gather a report. ``coverage`` has the columns source, metric, topic, labels (CSV text), week, outcome, count.
+    """Gather a report of some baskets of those that are ``configured``: what moves a whole source is seen in all of them.
+
+    ``coverage`` has the columns source, metric, topic, labels (CSV text), week, outcome, count.
 
     ``troubles`` are shown first; ``sources`` are titles by key; ``as_of`` is a journal sequence.
     """
-    seen = panel.load(connection, [key for basket in baskets for key in basket.topics], now=now, as_of=as_of, until=until)
+    every = [key for basket in (*baskets, *configured) for key in basket.topics]
+    seen = panel.load(connection, every, now=now, as_of=as_of, until=until)
+    said = claims(seen, baskets, topics).baskets
+    seen = marked(seen, (finding for of in said for finding in of.findings))
     summary = summarise(seen, baskets, topics)
     return ReportData(
-        tuple(_basket(seen, part, topics, coverage) for part in summary.baskets),
+        tuple(_basket(seen, part, of, topics, coverage) for part, of in zip(summary.baskets, said, strict=True)),
         tuple(t if isinstance(t, Trouble) else Trouble(*t) for t in troubles),
         seen.present,
         now,
@@ -102,7 +112,9 @@ def build(
     )
 
 
-def _basket(seen: Panel, part: BasketSummary, topics: Mapping[str, Topic], coverage: pd.DataFrame | None) -> BasketReport:
+def _basket(
+    seen: Panel, part: BasketSummary, said: BasketClaims, topics: Mapping[str, Topic], coverage: pd.DataFrame | None
+) -> BasketReport:
     titles = {key: topics[key].title if key in topics else key for key in part.basket.topics}
     groups = {group.key: group for group in seen.groups}
     if coverage is not None and not set(COVERAGE) <= set(coverage.columns):
@@ -112,7 +124,7 @@ def _basket(seen: Panel, part: BasketSummary, topics: Mapping[str, Topic], cover
         for table in part.tables
     ]
     sections.sort(key=lambda section: section.chart is None)  # years of figures first, then what has only begun
-    return BasketReport(part, tuple(titles), tuple(sections))
+    return BasketReport(part, tuple(titles), tuple(sections), said)
 
 
 def _origins(seen: Panel, group: Group, titles: Mapping[str, str]) -> list[Origin]:

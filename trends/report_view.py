@@ -10,6 +10,7 @@ from storage.periods import DAY
 from trends import charts, wording
 from trends.findings import Table
 from trends.overview import FEW, Overview, families, overview, places
+from trends.report_claims import Top, top
 from trends.report_data import BasketReport, ReportData, Section, Trouble
 from trends.summary_text import blind_lines
 
@@ -81,6 +82,7 @@ class View:
     folded: tuple[Block, ...]
     single: tuple[Section, ...]
     blind: tuple[str, ...]
+    top: Top
 
 
 class _Anchors:
@@ -136,7 +138,18 @@ def _view(report: ReportData, number: int, basket: BasketReport, drawn: dict[str
         recent, older = older[:2], older[2:]
     blind = tuple(line.strip() for line in blind_lines(basket.summary.blind)[1:])
     colours = {topic: i for i, topic in enumerate(basket.topics)}
-    return View(basket, anchor, colours, tuple(recent), tuple(older), tuple(single), blind)
+    at = _places([*recent, *older], single, anchor)
+    metrics = {section.table.metric.name: at[key] for key, section in reversed(sections.items()) if key in at}
+    return View(basket, anchor, colours, tuple(recent), tuple(older), tuple(single), blind, top(basket.claims, at, metrics))
+
+
+def _places(blocks: Iterable[Block], single: Iterable[Section], anchor: str) -> dict[str, str]:
+    """Where each group of figures stands on the page, by its key."""
+    found = {section.table.key: f"{anchor}--single" for section in single}
+    for block in blocks:
+        found |= {card.section.table.key: block.past for card in block.singles}
+        found |= {card.section.table.key: card.anchor for card in block.cards}
+    return found
 
 
 def _words(table: Table) -> tuple[str, str, str]:

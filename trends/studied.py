@@ -28,7 +28,7 @@ _YEAR = 365.25 * 86400
 @dataclass(frozen=True, eq=False)
 class Studied:
     """One group. ``fresh`` are the topics whose newest figure is not stale, ``last`` is that figure's time for each topic;
-    ``growth`` is by window in weeks.
+    ``growth`` is by window in weeks; ``copied`` says that it was read from a server, which keeps no reasons of gaps.
     """
 
     grid: Grid
@@ -38,6 +38,7 @@ class Studied:
     findings: tuple[Finding, ...]
     last: Mapping[str, int]
     group: Group | None = None
+    copied: bool = False
 
     @cached_property
     def fresh_set(self) -> frozenset[str]:
@@ -70,7 +71,7 @@ def _of_panel(panel: Panel, group: Group, points: Mapping[str, Points], studied:
     old = {topic for finding in own if finding.kind == "stale" for topic in finding.topics}
     fresh = tuple(topic for topic in studied.grid.topics if topic not in old)
     last = {topic: int(points[topic].times[-1]) for topic in studied.grid.topics}
-    return replace(studied, fresh=fresh, findings=(*own, *studied.findings), last=last, group=group)
+    return replace(studied, fresh=fresh, findings=(*own, *studied.findings), last=last, group=group, copied=bool(panel.read_from))
 
 
 def study_grids(grids: Sequence[Grid]) -> list[Studied]:

@@ -59,9 +59,12 @@ class Venue:
 
 @dataclass(frozen=True, slots=True)
 class Year:
-    """One edition: counts by topic, and each topic's share of them in percent with its exact 95 % interval."""
+    """One edition, which began at ``time`` (epoch s): counts by topic, each topic's share of them in percent with its exact
+    95 % interval.
+    """
 
     year: int
+    time: int
     counts: Mapping[str, int]
     share: Mapping[str, tuple[float, float, float]]
     papers: int | None
@@ -140,15 +143,18 @@ def _name(group: Group) -> str:
 def years_of(panel: Panel, group: Group, titles: Mapping[str, str]) -> tuple[Year, ...]:
     """A venue's editions in order of years."""
     counts: dict[int, dict[str, int]] = {}
+    begun: dict[int, int] = {}
     for topic in titles:
         points = group.reading(topic)
         for time, value in zip(points.times.tolist(), points.values.tolist(), strict=True):
-            of = counts.setdefault(moment(time).year, {})
+            year = moment(time).year
+            begun[year] = min(time, begun.get(year, time))
+            of = counts.setdefault(year, {})
             of[topic] = of.get(topic, 0) + round(value)
     total = panel.total_of(group)
     whole = total.reading("") if total is not None else None
     papers = {} if whole is None else {moment(t).year: round(v) for t, v in zip(whole.times.tolist(), whole.values.tolist(), strict=True)}
-    return tuple(Year(year, counts[year], _shares(counts[year]), papers.get(year)) for year in sorted(counts))
+    return tuple(Year(year, begun[year], counts[year], _shares(counts[year]), papers.get(year)) for year in sorted(counts))
 
 
 def _shares(counts: Mapping[str, int]) -> dict[str, tuple[float, float, float]]:

@@ -76,6 +76,7 @@ def _issues(settings: Config, basket: str | None, until: str | None, as_of: str 
     from storage.lookups import head
     from storage.periods import day, iso
     from trends.digest_charts import pictures
+    from trends.marks import marked
 
     keys = [basket] if basket is not None else list(settings.digest.baskets)
     baskets = [b for key in keys for b in baskets_of(settings, key)]
@@ -89,7 +90,7 @@ def _issues(settings: Config, basket: str | None, until: str | None, as_of: str 
             again = f"uptake digest {option}" + (f" --basket {b.key}" if len(settings.baskets) > 1 else "")
             made = making.make(connection, settings, known, b.key, day(present), again)
             titles = {t: settings.topics[t].title for t in b.topics}
-            drawn = tuple(pictures(made.panel, made.digest, titles)) if charts else ()
+            drawn = tuple(pictures(marked(made.panel, made.found.findings), made.digest, titles)) if charts else ()
             found.append(Issue((made.digest,), (drawn,), sequence))
     return found
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from scheduler.config import Config
     from trends.report import Trouble
+    from trends.venues import Venues
 
 BasketOption = Annotated[str | None, typer.Option("--basket", metavar="B", help="Only this basket.")]
 
@@ -98,6 +99,7 @@ def venues(
     start: Annotated[str, typer.Option("--from", metavar="YEAR", help="The earlier year.")],
     end: Annotated[str, typer.Option("--to", metavar="YEAR", help="The later year.")],
     rule: Annotated[str | None, typer.Option("--rule", metavar="R", help="Count by this rule; else by that of most venues.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Also draw the shares: .svg or .png.")] = None,
     basket: BasketOption = None,
     until: Until = None,
     as_of: AsOf = None,
@@ -105,23 +107,41 @@ def venues(
 ) -> None:
     """Conference papers of two years, venue by venue.
 
-    Counts, growth, each topic's share over the years, and what other rules count.
-    Example: uptake trends venues --from 2018 --to 2019
+    Counts, growth, each topic's share over the years, and what other rules count. The chart shows every edition up to the
+    later year. Example: uptake trends venues --from 2018 --to 2019 --output venues.svg
     """
     from trends.panel import load
     from trends.venues import text_of, year
     from trends.venues import venues as table
 
     settings = config()
+    if output is not None and output.suffix.lower() not in {".svg", ".png"}:
+        raise UsageError(f"--output: {output} is neither .svg nor .png")
     years = year(start, "--from"), year(end, "--to")
     keys = list(dict.fromkeys(t for b in baskets_of(settings, basket) for t in b.topics))
     with looking(settings, until, as_of) as (connection, view):
         panel = load(connection, keys, now=view.now, as_of=view.sequence, until=view.until)
     found = table(panel, {key: settings.topics[key].title for key in keys}, *years, rule)
+    if output is not None:
+        draw_venues(found, output)
     if json:
         print_json(found.to_dict())
     else:
         typer.echo(text_of(found), nl=False)
+        if output is not None:
+            typer.echo(f"\nchart: {output.absolute()}")
+
+
+def draw_venues(found: Venues, output: Path) -> None:
+    """The chart of a table of venues, by the ending of the file's name."""
+    from trends import venue_chart
+
+    drawn = venue_chart.png(found) if output.suffix.lower() == ".png" else venue_chart.svg(found).encode()
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_bytes(drawn)
+    except OSError as error:
+        raise UptakeError(f"cannot write the chart {output}: {error.strerror}; name another place with --output") from error
 
 
 @app.command()
@@ -204,6 +224,7 @@ def write_report(
             coverage=coverage_frame(connection, as_of=view.sequence),
             version=program_version(),
             sources=titles(settings),
+            configured=settings.baskets.values(),
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,9 +16,10 @@ import pytest
 from crawlers.locks import alone
 from scheduler import sending
 from scheduler.config import Config
-from scheduler.digests import chosen, verify
+from scheduler.digests import View, chosen, know, make, verify
+from scheduler.digests import store as keep
 from scheduler.sending import FIRST, LOCK, LONGEST, MOST_TRIES, Sent, send_due
-from storage import digests, sendings
+from storage import digests, frames, sendings
 from storage.journal import Journal
 from storage.model import Observation, Series
 from storage.periods import DAY, WEEK
@@ -26,7 +27,8 @@ from storage.sendings import Standing
 from tests.fakes.letters import MONDAY, READERS, STARS, store
 from tests.fakes.mailbox import PASSWORD, Mailbox
 from trends import charts
-from trends.claim import BasketClaims, Claim, ClaimKind, Claims, Composite, State
+from trends.chart_data import ChartData
+from trends.claim import BasketClaims, Claim, ClaimKind, Claims, Composite, Finding, State
 
 ANN, BOB = READERS
 
@@ -92,6 +94,50 @@ def test_the_next_week_is_another_digest_that_repeats_nothing(tmp_path: Path, bo
     told = [[c["id"] for c in k.claims if c["told"] and c["told"] != "withdrawn"] for k in kept]
     assert told[0]
     assert not set(told[0]) & set(told[1])
+
+
+def test_what_is_found_about_figures_is_noted_once_with_the_digest_and_drawn_on_its_charts(
+    tmp_path: Path, box: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = store(tmp_path, box.section(tmp_path), to=[ANN])
+    begun = MONDAY - 12 * WEEK
+    with Journal.open(tmp_path / "data", writable=True) as journal, journal.write(now=MONDAY - DAY) as tx:
+        anew = [(t - t % DAY, 300.0 + i) for i, t in enumerate(range(begun, MONDAY, WEEK))]
+        tx.put(Observation(Series(STARS.name, "beta", source="github"), t, v) for t, v in anew)
+    drawn = []
+
+    def png(data: ChartData, **_options: object) -> bytes:
+        drawn.append([(event["t"], event["w"]) for event in data.events])
+        return b"\x89PNG\r\n\x1a\n"
+
+    monkeypatch.setattr(charts, "png", png)
+    for now in (MONDAY + 60, MONDAY + 61, MONDAY + WEEK):
+        send(tmp_path, settings, now)
+    with Journal.open(tmp_path / "data") as journal, journal.read() as connection:
+        noted = frames.events(connection)
+        first = digests.listed(connection)[0]
+        alone = connection.exec_driver_sql("SELECT DISTINCT seq FROM events").scalars().all()
+        assert alone == [digests.noted_at(connection, first)], "in the transaction in which the digest was kept"
+    assert noted[["time", "kind", "topic", "text"]].values.tolist() == [
+        [begun - begun % DAY, "quality", "beta", "github.stars: the counter began anew"]
+    ]
+    assert drawn
+    assert all(events == [((begun - begun % DAY) * 1000, "Beta: the counter began anew")] for events in drawn)
+
+
+def test_a_digest_that_stands_already_notes_nothing_twice(tmp_path: Path) -> None:
+    settings = store(tmp_path)
+    finding = Finding("step", "github.stars", (), MONDAY - WEEK, MONDAY - WEEK, "by a third")
+    with Journal.open(tmp_path / "data", writable=True) as journal:
+        with journal.read() as connection:
+            known = know(connection, settings, View(MONDAY, 1))
+            made = make(connection, settings, known, "libs", "2026-04-06", "uptake digest")
+        made = replace(made, found=replace(made.found, findings=(finding,)))
+        for _ in range(2):
+            with journal.write(now=MONDAY) as tx:
+                keep(tx, settings, [made])
+        with journal.read() as connection:
+            assert frames.events(connection)["text"].tolist() == ["github.stars: the counter changed: all topics moved at once"]
 
 
 def test_nothing_is_due_before_the_schedule_says_so_or_from_before_the_journal_began(tmp_path: Path, box: Mailbox) -> None:

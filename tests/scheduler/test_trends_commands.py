@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import jsonschema
 
@@ -39,15 +40,44 @@ def test_the_conference_table_of_the_article(history: Path, look_at: Here) -> No
     assert other["venues"][0]["topics"]["pytorch"]["growth_percent"] is None  # from zero nothing grows by percent
 
 
+def test_the_chart_of_the_article_is_drawn_from_the_starting_history_and_names_every_venue(
+    history: Path, look_at: Here, tmp_path: Path
+) -> None:
+    look_at(history)
+    picture, raster = tmp_path / "charts" / "venues.svg", tmp_path / "venues.PNG"
+    ran = uptake("trends", "venues", "--from", "2018", "--to", "2019", "--output", str(picture))
+    assert f"chart: {picture}" in ran.out
+    assert "CVPR   82→280" in ran.out
+    found = ElementTree.parse(picture)
+    texts = ["".join(node.itertext()) for node in found.iter("{http://www.w3.org/2000/svg}text")]
+    ratios = {"NAACL 3.14:1", "ACL 3.12:1", "CVPR 2.24:1", "ICLR 1.35:1", "ICML 1.30:1"}
+    early = {"EMNLP ’18 1.42:1", "ECCV ’18 1.02:1", "NeurIPS ’18 1:1.29", "ICCV ’17 1:14.00"}
+    assert ratios | early <= set(texts)
+    document = json.loads(uptake("trends", "venues", "--from", "2018", "--to", "2019", "--json", "--output", str(raster)).out)
+    assert set(document["series"]) == {text.partition(" ")[0] for text in ratios | early}
+    assert raster.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_chart_ends_where_the_table_ends(history: Path, look_at: Here, tmp_path: Path) -> None:
+    look_at(history)
+    picture = tmp_path / "venues.svg"
+    assert uptake("trends", "venues", "--from", "2017", "--to", "2018", "--output", str(picture)).code == 0
+    assert "CVPR 1:1.41" in picture.read_text(encoding="utf-8")
+    assert "2.24:1" not in picture.read_text(encoding="utf-8")
+
+
 def test_slips_of_the_pen_are_answered_in_one_sentence(history: Path, look_at: Here) -> None:
     look_at(history)
     for arguments, told in {
         ("--from", "2019", "--to", "2018"): "--from must be a year before --to",
         ("--from", "soon", "--to", "2018"): "--from: 'soon' is not a year",
+        ("--from", "2018", "--to", "2019", "--output", "v.pdf"): "--output: v.pdf is neither .svg nor .png",
+        ("--from", "2018", "--to", "2019", "--output", "/dev/null/v.svg"): "cannot write the chart /dev/null/v.svg",
+        ("--from", "2014", "--to", "2015", "--output", "v.svg"): "there is no share to draw",
         ("--from", "2018", "--to", "2019", "--rule", "mine"): "nothing was counted by 'mine'; there are: he-2019",
     }.items():
         ran = uptake("trends", "venues", *arguments)
-        assert ran.code == 2
+        assert ran.code == (1 if "cannot" in told else 2), ran.err
         assert told in ran.err
     assert uptake("trends").code == 0
     assert "Deep-learning frameworks" in uptake("trends", "--until", "2026-04-06").out

@@ -12,6 +12,8 @@ from storage.periods import read_time
 from tests.trends.conftest import World
 from trends import charts
 from trends.chart_data import ChartData, chart_data
+from trends.claim import Finding
+from trends.marks import events_of
 
 
 def drawn(world: World, now: str, key: str = "github.stars", coverage: pd.DataFrame | None = None) -> ChartData | None:
@@ -148,6 +150,17 @@ def test_events_stand_with_their_topic(world: World) -> None:
     world.note("2025-01-03", "before anything was counted")
     world.note("2026-01-04", "for everyone")
     assert [e["w"] for e in must(drawn(world, "2026-01-09")).events] == ["A: 2.0 is out", "for everyone"]
+
+
+def test_what_is_noted_about_figures_stands_on_their_own_chart_alone(world: World) -> None:
+    world.daily("github.stars", "a", "2026-01-01", [1.0, 2.0, 3.0])
+    world.daily("github.new_stars", "a", "2025-12-01", [1.0] * 35)
+    noted = [Finding(kind, "github.stars", (), read_time("2026-01-02"), read_time("2026-01-02"), "") for kind in ("step", "splice")]
+    with world.journal.write() as tx:
+        for event in events_of(noted):
+            tx.note(event)
+    assert [e["w"] for e in must(drawn(world, "2026-01-09")).events] == ["the counter changed: all topics moved at once"]
+    assert must(drawn(world, "2026-01-09", "github.new_stars")).events == ()
 
 
 def test_each_mode_of_a_chart_can_be_drawn_as_picture(world: World) -> None:

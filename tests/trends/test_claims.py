@@ -13,6 +13,7 @@ import pytest
 from scheduler.cli.importing import define_all
 from storage import figures
 from storage.journal import Journal
+from storage.lookups import READ_FROM
 from storage.model import Basket, Bound, State, Topic
 from storage.periods import read_time
 from tests.trends.conftest import World
@@ -291,6 +292,26 @@ def test_doubtful_figures_are_used_in_no_claim(world: World) -> None:
     assert of(world).to_dict() == before
 
 
+def test_a_copy_from_a_server_withholds_what_hangs_on_why_figures_are_missing(world: World) -> None:
+    for topic, rate in {"a": 0.5, "b": 0.0, "c": 0.0}.items():
+        values = noisy(ord(topic), 8, rate)
+        way = -1 if topic == "b" else 1  # the newest do not move together
+        values[-6:] = [round(values[-7] * (1 + way * 0.01 * (i % 2))) for i in range(6)]
+        weekly(world, topic, values[:-4], "jobs.postings", "board=linkedin", end="2026-10-12")
+        weekly(world, topic, values[-3:], "jobs.postings", "board=linkedin")
+    grew, before = "growth|all|a|jobs.postings|", "2026-10-19T07:00:00Z"
+    whole = of(world, before)
+    with world.journal.write() as tx:
+        tx.mark(READ_FROM, "http://127.0.0.1:8086")
+    assert of(world, before).to_dict() == whole.to_dict(), "where nothing is missing, no reason is needed"
+    assert [c.state for c in whole.claims if c.id.startswith(grew)] == ["claimed"]
+    held = [c for c in of(world).withheld if c.id.startswith(grew)]
+    assert [c.reasons for c in held] == [("read from a server, which does not keep why 1 of 104 weeks have no figure",)]
+    with world.journal.write() as tx:
+        tx.mark(READ_FROM, "")
+    assert [c.state for c in of(world).claims if c.id.startswith(grew)] == ["claimed"], "the journal knows why"
+
+
 def test_what_is_young_is_learning_until_it_has_two_years(world: World) -> None:
     for topic in "abc":
         weekly(world, topic, noisy(ord(topic), 8, 1.0, 60), "jobs.postings", "board=linkedin")
@@ -304,7 +325,7 @@ def test_changes_of_counters_are_events_that_are_noted_once(world: World) -> Non
     for topic, seed in {"a": 1, "b": 2, "c": 3}.items():
         values = noisy(seed, 8, 0.0)
         weekly(world, topic, values[:80] + [round(v * 0.45) for v in values[80:]], "jobs.postings", "board=linkedin")
-    found = events_of(claims(world.panel("2026-11-16T07:00:00Z"), [world.basket()], world.topics))
+    found = events_of(claims(world.panel("2026-11-16T07:00:00Z"), [world.basket()], world.topics).baskets[0].findings)
     assert [(event.topic, event.text) for event in found] == [
         ("", 'jobs.postings{board="linkedin"}: the counter changed: all topics moved at once')
     ]

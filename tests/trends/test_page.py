@@ -63,6 +63,7 @@ addEventListener("load", async () => {
     steps[name] = { open: cards.filter((c) => c.open).length, drawn: pictures.length, misfits };
   };
   await step("start");
+  cards[2].scrollIntoView();
   cards[2].querySelector("summary").click();
   await step("click");
   document.querySelector(`table.leads a[href="#${cards[3].id}"]`).click();

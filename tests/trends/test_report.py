@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,7 +16,9 @@ from storage.model import Basket, Bound, Capture, Observation, Series, Topic
 from storage.periods import read_time
 from tests.trends.conftest import World
 from trends import report
+from trends.marks import events_of
 from trends.panel import Evidence
+from trends.report import ReportData
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"'&🔥\u202eevil"
 
@@ -187,8 +190,8 @@ def boards(world: World) -> World:
     return world
 
 
-def html(world: World, now: str = NOW) -> Selector:
-    return Selector(report.render(world.report(now)))
+def html(world: World, now: str = NOW, *, until: str = "") -> Selector:
+    return Selector(report.render(world.report(now, until=read_time(until) if until else None)))
 
 
 def words(found: Selector | SelectorList[Selector]) -> str:
@@ -201,7 +204,7 @@ def cells(row: Selector) -> list[str]:
 
 def test_a_metric_at_many_places_is_one_section_with_an_overview_and_one_card_open(boards: World) -> None:
     page = html(boards)
-    assert [words(h) for h in page.css("h3")] == ["Job postings 5 places", "New job postings 4 places", "GitHub stars"]
+    assert [words(h) for h in page.css(".blocks h3")] == ["Job postings 5 places", "New job postings 4 places", "GitHub stars"]
     many = page.css("section.many")[0]
     cards = many.css("details.place")
     assert [words(card.css("summary")[0]) for card in cards] == [
@@ -261,8 +264,9 @@ def test_the_contents_lead_to_every_card_in_one_click(boards: World) -> None:
     page = html(boards)
     contents = page.css("nav.toc")
     assert len(contents) == 1
-    assert [words(a) for a in contents.css("a.what")] == ["Job postings", "New job postings", "GitHub stars", "Blind here"]
-    assert [words(a) for a in contents.css("li")[0].xpath("./ul/li/a")] == ["LinkedIn, US", "Indeed, US", "Reed, GB", "Adzuna, US"]
+    named = ["What can be said", "Job postings", "New job postings", "GitHub stars", "Blind here"]
+    assert [words(a) for a in contents.css("a.what")] == named
+    assert [words(a) for a in contents.css("li")[1].xpath("./ul/li/a")] == ["LinkedIn, US", "Indeed, US", "Reed, GB", "Adzuna, US"]
     ids = page.css("[id]").xpath("@id").getall()
     assert len(ids) == len(set(ids))
     links = {href.removeprefix("#") for href in page.css("a[href^='#']").xpath("@href").getall()}
@@ -276,7 +280,7 @@ def test_two_places_of_a_metric_stay_two_cards(world: World) -> None:
     world.board("linkedin", "us", {"a": 1000, "b": 250})
     page = html(world)
     assert page.css("table.leads, details.place").getall() == []
-    assert [words(h) for h in page.css("h3")] == ["Job postings, LinkedIn, US", "Job postings, Reed, GB"]
+    assert [words(h) for h in page.css(".blocks h3")] == ["Job postings, LinkedIn, US", "Job postings, Reed, GB"]
 
 
 def test_baskets_with_the_same_metric_have_places_of_their_own(boards: World) -> None:
@@ -300,3 +304,109 @@ def test_old_series_of_many_places_are_folded_as_one(boards: World) -> None:
     assert len(shown) == 2
     assert len(fold.css("section.many")) + len(page.css(".blocks > section.many")) == 2
     assert page.css("table.leads tbody tr:not(.old)").getall() == []
+
+
+# What can be said, at the top of each basket
+
+
+@pytest.fixture
+def racing(world: World) -> World:
+    """Two years of weekly figures: a doubles, b stands, c goes with the counter; jobs fell silent."""
+    weeks = pd.date_range("2024-06-03", "2026-06-01", freq="7D")
+    for key, rate in (("a", 0.012), ("b", 0.0), ("c", 0.0005)):
+        noise = [((i * 7919) % 13 - 6) / 200 for i in range(len(weeks))]
+        counts = {str(w.date()): float(round(1000 * math.exp(rate * i + e))) for i, (w, e) in enumerate(zip(weeks, noise, strict=True))}
+        world.put("pypi.downloads_30d", key, counts, source="pypi")
+    world.put("jobs.postings", "a", {"2020-01-26": 4126, "2020-02-26": 4200}, "board=linkedin;country=us", source="linkedin")
+    return world
+
+
+def test_claims_stand_before_the_figures_with_their_intervals_and_lead_to_the_charts(racing: World) -> None:
+    page = html(racing, "2026-06-08")
+    said = page.css(".basket .claims li.s-claimed")
+    assert len(said) >= 1
+    assert any(re.search(r"A.*PyPI downloads.*a year \[\d+ to \d+\]", words(line)) for line in said)
+    for line in said:
+        (target,) = line.css("a.fig").xpath("@href").getall()
+        assert words(line.css("a.fig")) == "pypi.downloads_30d"
+        assert page.css(target).css("[data-chart]")
+    order = page.css(".basket > *").xpath("@class").getall()
+    assert order.index("blocks") > next(i for i, name in enumerate(order) if "claims" in name)
+
+
+def test_what_is_blind_and_a_withheld_index_say_why_and_since_when(racing: World) -> None:
+    top = html(racing, "2026-06-08").css(".basket .claims")
+    assert "Withheld: one of five groups of signals is fresh (usage); it needs three." in words(top.css(".withheld"))
+    assert words(top.css(".away li")) == "Job postings (LinkedIn, US) since February 2020"
+    assert html(racing, "2026-06-08").css(top.css(".away a").xpath("@href").getall()[0])
+
+
+def test_a_withheld_claim_is_greyed_with_its_reason(racing: World) -> None:
+    for key in "abc":  # the counter itself: everybody rises by half at once
+        racing.put("pypi.downloads_30d", key, {"2026-06-08": 5400 if key == "a" else 1600}, source="pypi")
+    page = html(racing, "2026-06-15")
+    held = words(page.css(".claims li.s-withheld"))
+    assert "not claimed, because" in held
+    assert "the counter changed on 2026-06-08" in held
+    assert not any("A, PyPI downloads: +" in words(line) for line in page.css(".claims li.s-claimed"))
+
+
+def test_a_change_of_the_counter_is_drawn_on_its_chart_once_whether_it_was_noted_or_not(racing: World) -> None:
+    racing.daily("github.stars", "a", "2026-05-01", [1.0, 2.0, 3.0])
+    for key in "abc":
+        racing.put("pypi.downloads_30d", key, {"2026-06-08": 5400 if key == "a" else 1600}, source="pypi")
+
+    def marks(data: ReportData) -> dict[str, list[str]]:
+        sections = [section for section in data.baskets[0].sections if section.chart is not None]
+        return {section.table.key: [str(event["w"]) for event in section.chart.events] for section in sections if section.chart}
+
+    first = racing.report("2026-06-15")
+    assert marks(first) == {"pypi.downloads_30d": ["the counter changed: all topics moved at once"], "github.stars": []} | {
+        key: [] for key in marks(first) if key.startswith("jobs.")
+    }
+    with racing.journal.write() as tx:
+        for event in events_of(first.baskets[0].claims.findings):
+            tx.note(event)
+    assert marks(racing.report("2026-06-15")) == marks(first)
+
+
+def test_a_report_of_one_basket_hears_what_moves_a_source_from_all_that_are_configured(racing: World) -> None:
+    alone, others = Basket("one", "One", ("a",)), Basket("all", "All", ("a", "b", "c"))
+    for key in "abc":
+        racing.put("pypi.downloads_30d", key, {"2026-06-08": 5400 if key == "a" else 1600}, source="pypi")
+    with racing.journal.read() as connection:
+        built = [report.build(connection, [alone], racing.topics, now=read_time("2026-06-15"), configured=c) for c in ([], [others])]
+    deaf, hearing = (Selector(report.render(data)).css(".claims") for data in built)
+    assert len(hearing) == 1
+    assert "the counter changed" not in words(deaf)
+    assert "the counter changed" in words(hearing.css("li.s-withheld"))
+
+
+def test_the_claims_of_a_page_end_where_the_page_ends(racing: World) -> None:
+    early = html(racing, "2026-06-08", until="2024-08-01")
+    assert early.css(".claims li.s-claimed").getall() == []
+    assert "Learning: 1 of 2 series" in words(early.css(".claims"))
+
+
+def test_an_index_shows_ranks_with_intervals_and_what_each_signal_adds(racing: World) -> None:
+    weeks = pd.date_range("2025-12-01", "2026-06-01", freq="7D")
+    for metric, source in (("github.stars", "github"), ("wikipedia.views", "wikipedia"), ("huggingface.downloads", "huggingface")):
+        for i, key in enumerate("abc"):
+            racing.put(metric, key, {str(w.date()): 9000 - 3000 * i + n for n, w in enumerate(weeks)}, source=source)
+    for i, key in enumerate("abc"):
+        racing.put("jobs.postings", key, {str(w.date()): 900 - 300 * i for w in weeks}, "board=indeed;country=us", source="indeed")
+    page = html(racing, "2026-06-08")
+    rows = page.css(".claims table.ranks tbody tr")
+    assert [words(row.css("th")) for row in rows] == ["A", "B", "C"]
+    first = cells(rows[0])
+    assert first[1] == "1"
+    assert re.fullmatch(r"\d( to \d)?", first[2])
+    assert all(re.fullmatch(r"×\d+\.\d\d", cell) for cell in first[5:])
+    assert len(first[5:]) == len(page.css(".claims table.ranks thead th")) - 5 >= 3
+
+
+def test_how_claims_are_made_stands_folded_and_is_one_click_away(racing: World) -> None:
+    page = html(racing, "2026-06-08")
+    assert page.css(".claims a.how").xpath("@href").get() == "#how"
+    assert page.css("details#how:not([open])")
+    assert "withheld" in words(page.css("#how"))
