@@ -86,7 +86,9 @@ class Gateway(Component):
         spider = self.spider
         if not hasattr(spider, "credentials") or request.meta.get("is_robots"):  # `scrapy shell`, `scrapy fetch` have none
             return False
-        return urlsplit(request.url).netloc in {urlsplit(spider.endpoint(key)).netloc for key in spider.endpoints if spider.endpoint(key)}
+        own = [urlsplit(spider.endpoint(key)) for key in spider.endpoints if spider.endpoint(key)]
+        asked = urlsplit(request.url)
+        return any(asked.netloc == o.netloc and asked.scheme in {o.scheme, "https"} for o in own)
 
     async def _signed(self, request: Request, headers: Mapping[str, str], params: Mapping[str, str]) -> Response:
         if not headers and not params:

@@ -146,7 +146,9 @@ class SourceSpider(Answering):
         """Raise `UsageError` for option values that cannot be; called when the configuration is read."""
 
     @classmethod
-    def polls(cls, topics: Iterable[Topic], state: Mapping[str, object], now: int) -> list[str]:
+    def polls(
+        cls, topics: Iterable[Topic], state: Mapping[str, object], now: int, options: Mapping[str, object] | None = None
+    ) -> list[str]:
         """Keys of topics that must be looked at now though no slot of theirs is due: what passes by is lost else."""
         return []
 

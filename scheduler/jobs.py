@@ -115,7 +115,7 @@ async def collect(
 
 def polls(connection: Connection, setup: Setup, topics: Iterable[Topic], now: int, as_of: int | None = None) -> list[str]:
     """Topics that a source must look at now though none of their slots is due."""
-    return setup.source.polls(topics, recall(connection, setup.name, as_of), now)
+    return setup.source.polls(topics, recall(connection, setup.name, as_of), now, setup.options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +259,7 @@ async def _crawl(
         endpoints=setup.endpoints,
         state=state,
         since=since,
-        polls=tuple(setup.source.polls(setup.topics.values(), state, run.time)) if collecting else (),
+        polls=tuple(setup.source.polls(setup.topics.values(), state, run.time, setup.options)) if collecting else (),
         budget=left,
         replay_only=only,
     )

@@ -106,6 +106,10 @@ class Ask:
     path: str
     endpoint: str
 
+    def missing(self, edition: Edition, first: Ask) -> str:
+        """What is not there if this is not: the edition, or a part of its listing."""
+        return f"{edition} is not there" if self == first else f"a page of the listing of {edition} is not there ({self.path})"
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:

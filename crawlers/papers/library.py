@@ -161,7 +161,7 @@ class Library:
     def miss(self, identifier: str, detail: str, now: int) -> None:
         """Note that a paper could not be fetched this time; after a few days it is given up."""
         self._db.execute(
-            "UPDATE papers SET tries = tries + (at IS NULL OR at <> ?1), at = ?1, detail = ?2 WHERE id = ?3",
+            "UPDATE papers SET tries = tries + (at IS NULL OR at / 86400 <> ?1 / 86400), at = ?1, detail = ?2 WHERE id = ?3",
             (now, detail, identifier),
         )
         sql = "UPDATE papers SET state = ? WHERE id = ? AND state = ? AND tries >= ?"

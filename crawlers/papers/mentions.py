@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from crawlers.keywords import Keywords, Matcher
+from crawlers.keywords import Keywords, Matcher, single_blanks
 from crawlers.papers.affiliations import Group, Place, Sign
 from crawlers.papers.rules import Rule
 
@@ -27,8 +27,8 @@ _BROKEN = (
     ("\ufffe", "-\n"),
     ("\u00ad\n", "-\n"),
     ("\u2010\n", "-\n"),
-    ("- \n", "-\n"),
 )
+_HYPHENED = re.compile("- ?\n")
 
 
 def readable(text: str) -> str:
@@ -38,11 +38,11 @@ def readable(text: str) -> str:
     read without it; the surroundings of each such place follow behind the text once more, with it.
     """
     for old, new in _BROKEN:
-        if old in text:
+        if old[0] in text:  # one character is found at once; most texts have none of these
             text = text.replace(old, new)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
-    pieces = text.split("-\n")
+    pieces = _HYPHENED.split(text)
     if len(pieces) == 1:
         return text
     joined, hyphened = [pieces[0]], []
@@ -127,7 +127,7 @@ class Reader:
         return Facts(own, body[0], words, body[1], plain, body[2], found)
 
     def _mentions(self, ready: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-        ready = " ".join(ready.split())
+        ready = single_blanks(ready)
         low = ready.lower()
         if len(low) != len(ready):  # letters like İ, of which the lower case is longer: the matcher knows how
             own, words = self._topics.match(ready), self._words.match(ready)

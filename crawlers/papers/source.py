@@ -20,7 +20,7 @@ from crawlers.papers.editions import Edition
 from crawlers.papers.library import FOLDER, Library, editions_in
 from crawlers.papers.plan import beside, compared, value_of
 from crawlers.papers.tally import tally
-from crawlers.papers.text import Limits, Reader
+from crawlers.papers.text import Extraction, Limits, Reader
 from crawlers.papers.work import Work
 from crawlers.source import Output, SourceSpider
 from storage.model import Bound, Capture, Reason, Remember, Slot, Topic
@@ -37,6 +37,7 @@ class PaperSource(SourceSpider):
         super().__init__(job, *args, **kwargs)
         self._pdfs: Reader | None = None
         self._nowhere: tempfile.TemporaryDirectory[str] | None = None
+        self._halting = asyncio.Event()
 
     @classmethod
     def keywords_of(cls, topic: Topic) -> Keywords | None:
@@ -45,10 +46,18 @@ class PaperSource(SourceSpider):
         return None if signal is None else Keywords.read(topic.names[signal], f"topics.{topic.key}.{signal}")
 
     @classmethod
-    def polls(cls, topics: Iterable[Topic], state: Mapping[str, object], now: int) -> list[str]:  # noqa: ARG003
-        """Topics whose keywords changed since they were counted: the kept texts are counted again, without a request."""
+    def polls(
+        cls,
+        topics: Iterable[Topic],
+        state: Mapping[str, object],
+        now: int,  # noqa: ARG003
+        options: Mapping[str, object] | None = None,
+    ) -> list[str]:
+        """Topics whose keywords or rules changed since they were counted: the kept texts are counted again, without a request."""
         before = state.get("counted")
-        return [key for key, digest in digests(topics).items() if before.get(key) != digest] if isinstance(before, dict) else []
+        if not isinstance(before, dict):
+            return []
+        return [key for key, digest in digests(topics, options or {}).items() if before.get(key) != digest]
 
     # Counting
 
@@ -78,7 +87,11 @@ class PaperSource(SourceSpider):
             for slot, found in values.items()
         ]
         states = {str(state): n for state, n in sorted(standing.states.items())}
-        return [*outputs, Remember(f"edition:{work.edition}", states), Remember("counted", digests(self.job.topics.values()))]
+        return [
+            *outputs,
+            Remember(f"edition:{work.edition}", states),
+            Remember("counted", digests(self.job.topics.values(), self.job.options)),
+        ]
 
     def _count(self, work: Work) -> tuple[dict[Slot, tuple[float, Bound] | None], str]:
         """The value of each slot, and the sheet of how each paper counted."""
@@ -133,6 +146,21 @@ class PaperSource(SourceSpider):
             self._pdfs = Reader(limits)
         return self._pdfs
 
+    def halt(self) -> None:
+        super().halt()
+        self._halting.set()
+
+    async def _extract(self, data: bytes) -> Extraction | None:
+        """What a PDF gives; None where the process stops meanwhile: it is not waited for, and no fault of the paper."""
+        reading = asyncio.ensure_future(self._reader.read(data))
+        halting = asyncio.ensure_future(self._halting.wait())
+        await asyncio.wait({reading, halting}, return_when=asyncio.FIRST_COMPLETED)
+        halting.cancel()
+        if not reading.done():
+            reading.cancel()
+            return None
+        return reading.result()
+
     @property
     def _folder(self) -> Path:
         """Where texts are kept: in the store, beside the captures. Without a store (``scrapy crawl``) only for this crawl."""
@@ -150,13 +178,15 @@ class PaperSource(SourceSpider):
             self._nowhere.cleanup()
 
 
-def digests(topics: Iterable[Topic]) -> dict[str, str]:
-    """For each topic what its count rests on: its keywords and the rules."""
+def digests(topics: Iterable[Topic], options: Mapping[str, object]) -> dict[str, str]:
+    """For each topic what its count rests on: its keywords, the rules, and which topics exclude one another."""
     found = {}
+    rules = paper_rules.load(options.get("rules_file")).digest  # type: ignore[arg-type]  # text, as its type says
+    compare = sorted(map(str, options.get("compare") or ()))  # type: ignore[call-overload]  # a list, as its type says
     for topic in topics:
         keywords = PaperSource.keywords_of(topic)
         if keywords is not None:
-            said = f"{keywords!r} {paper_rules.load().digest}"
+            said = f"{keywords!r} {rules}{f' {compare}' if compare else ''}"
             found[topic.key] = hashlib.sha256(said.encode()).hexdigest()[:16]
     return found
 

@@ -22,11 +22,22 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import ceil
 from pathlib import Path
 from queue import LifoQueue
 from typing import IO, Any
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 WORKER = Path(__file__).with_name("worker.py")
+SURROUNDINGS = {
+    "RUST_BACKTRACE": "0",
+    "RAYON_NUM_THREADS": "1",  # the processes share the cores already
+    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=2000",  # a PDF is many small objects, and seven kept by size are too few
+}
 SERVES = 500  # documents until a process is replaced, because memory that was taken is not given back
 
 
@@ -90,7 +101,7 @@ class Extraction:
 
 def unpack(kept: bytes) -> tuple[str, str]:
     """The first page and the whole text."""
-    front, _, text = zlib.decompress(kept).decode("utf-8").partition("\f")
+    front, _, text = zstd.decompress(kept).decode("utf-8").partition("\f")
     return front, text
 
 
@@ -100,15 +111,17 @@ def swollen(data: bytes, limit: int) -> bool:
     while total <= limit and (at := data.find(b"stream", at)) >= 0:
         at += len(b"stream")
         inflate, place = zlib.decompressobj(), at + (2 if data[at : at + 2] == b"\r\n" else 1)
+        end = data.find(b"endstream", at)  # nothing is looked at twice, so that this takes a time linear to the file
+        end = len(data) if end < 0 else end
         try:
-            while place < len(data) and not inflate.eof and total <= limit:
-                piece, place = data[place : place + (1 << 16)], place + (1 << 16)
+            while place < end and not inflate.eof and total <= limit:
+                piece, place = data[place : min(end, place + (1 << 16))], place + (1 << 16)
                 while piece and not inflate.eof and total <= limit:
                     total += len(inflate.decompress(piece, 1 << 20))
                     piece = inflate.unconsumed_tail
         except zlib.error:  # a stream of another kind
             pass
-        at = max(at, data.find(b"endstream", at)) + len(b"endstream")
+        at = end + len(b"endstream")
     return total > limit
 
 
@@ -118,6 +131,7 @@ class _Process:
 
     limits: Limits
     served: int = 0
+    closed: bool = False
     _running: subprocess.Popen[bytes] | None = field(default=None)
     _errors: IO[bytes] | None = None
 
@@ -125,7 +139,7 @@ class _Process:
         """Blocks. A process that served others before is not yet proof against a document that it failed at: a fresh one decides."""
         fresh = self._running is None
         found = self._try(data)
-        if found.state in {State.CRASHED, State.OUT_OF_MEMORY} and not fresh:
+        if found.state in {State.CRASHED, State.OUT_OF_MEMORY} and not fresh and not self.closed:
             found = self._try(data)
         if found.state in {State.CRASHED, State.OUT_OF_MEMORY, State.TOO_SLOW} and swollen(data, self.limits.unpacked):
             return Extraction(State.BOMB, f"its streams unpack to more than {self.limits.unpacked >> 20} MB")
@@ -144,6 +158,9 @@ class _Process:
             return Extraction(State.TOO_SLOW, f"not done after {self.limits.seconds:g} s")
         except (EOFError, OSError):
             return self._post_mortem()
+        except ValueError:  # a library wrote into the answers
+            self.stop()
+            return Extraction(State.CRASHED, "what the reader answered could not be understood")
         self.served += 1
         if head["state"] == State.OUT_OF_MEMORY or self.served >= SERVES:
             self.stop()
@@ -156,11 +173,12 @@ class _Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={**os.environ, "RUST_BACKTRACE": "0"},
+            env={k: v for k, v in os.environ.items() if not k.startswith("UPTAKE_")} | SURROUNDINGS,  # strangers' files are read there
             start_new_session=True,  # Ctrl-C in a terminal is for us to handle
         )
         self.served = 0
-        said = json.dumps({"pages": self.limits.pages, "memory": self.limits.memory}).encode()
+        seconds = ceil(self.limits.seconds) + 1  # after ours: for when nobody is there any more to end it
+        said = json.dumps({"pages": self.limits.pages, "memory": self.limits.memory, "seconds": seconds}).encode()
         assert self._running.stdin is not None
         self._running.stdin.write(struct.pack(">Q", len(said)) + said)
         return self._running
@@ -189,6 +207,8 @@ class _Process:
             self._errors.seek(max(0, self._errors.seek(0, 2) - 4000))
             said = self._errors.read()
         self.stop()
+        if code == -signal.SIGALRM:
+            return Extraction(State.TOO_SLOW, f"not done after {self.limits.seconds:g} s")
         if b"memory allocation of" in said or b"MemoryError" in said:
             return Extraction(State.OUT_OF_MEMORY, f"more than {self.limits.memory >> 20} MB")
         why = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
@@ -237,6 +257,7 @@ class Reader:
     def close(self) -> None:
         """Stop the processes, also in the middle of a document."""
         for process in self._all:
+            process.closed = True  # what is being read there is not begun again
             process.stop()
         self._threads.shutdown(wait=True, cancel_futures=True)
 

@@ -1,8 +1,8 @@
 """A process that reads PDFs, one after the other, for `crawlers.papers.text`. Started by its path; imports nothing of ours.
 
 What it reads may be broken or meant to break it: it limits its own memory, and whoever started it kills it when it takes too
-long. Standard input and output carry lengths (8 bytes, big-endian) and bytes: limits as JSON once, then a PDF each; back come
-a head as JSON and the text, compressed by zlib: the first page, a form feed, the whole.
+long; an alarm does when that one has died. Standard input and output carry lengths (8 bytes, big-endian) and bytes: limits as
+JSON once, then a PDF each; back come a head as JSON and the text, compressed (`pack`): the first page, a form feed, the whole.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 import io
 import json
 import resource
+import signal
 import struct
 import sys
-import zlib
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
+LEVEL = 3  # of compression, its library's own default
 THIN = 200  # characters a page: fewer, and the other reader is asked too; if it finds no more, nothing was written there but pictures
-LEVEL = 1  # of compression: 4 takes half as long again and saves a tenth
 SEVERAL = 300  # characters of several names in braces before one @
 _BEFORE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-"
 _DOMAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
@@ -44,7 +44,16 @@ def read(data: bytes, limits: Mapping[str, int]) -> tuple[dict[str, Any], bytes]
         return {"state": "scanned", "detail": f"{len(text.strip())} characters on {pages} pages", "pages": pages}, b""
     front = (_front(document) or _page(document, 0)) if document is not None else text[:6000]
     kept = f"{nameless(front)}\f{nameless(text)}".encode("utf-8", "replace")
-    return {"state": "read", "detail": "", "pages": pages, "characters": len(text)}, zlib.compress(kept, LEVEL)
+    return {"state": "read", "detail": "", "pages": pages, "characters": len(text)}, pack(kept)
+
+
+def pack(text: bytes) -> bytes:
+    """Compressed by Zstandard: in less than half the time that zlib takes at its quickest, to a tenth less."""
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd.compress(text, LEVEL)
 
 
 def _open(data: bytes) -> tuple[Any, str]:
@@ -118,13 +127,16 @@ def _give(target: BinaryIO, data: bytes) -> None:
 def main() -> None:
     source, target = sys.stdin.buffer, sys.stdout.buffer
     limits = json.loads(_take(source) or b"{}")
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a service is stopped with all its processes: that is no fault of the document
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (limits["memory"], limits["memory"]))
     while (data := _take(source)) is not None:
+        signal.alarm(limits["seconds"])
         try:
             head, text = read(data, limits)
         except MemoryError:
             head, text = {"state": "out_of_memory", "detail": "more memory than is allowed"}, b""
+        signal.alarm(0)
         _give(target, json.dumps(head).encode())
         _give(target, text)
         target.flush()

@@ -147,7 +147,6 @@ class Relay:
         await process.wait()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._under_way += 1
         try:
             asked = await _read(reader, self._secret)
             answer = Answer(404) if asked is None else await self._carried(asked)
@@ -158,14 +157,18 @@ class Relay:
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             pass  # it went away, or it is no request
         finally:
-            self._under_way -= 1
-            self._stir.set()
             writer.close()
 
     async def _carried(self, asked: Asked) -> Answer:
+        """The answer to a request that is whole: who only holds a connection open does not get on, and may be anybody."""
         self._asked += 1
+        self._under_way += 1
         self._stir.set()
-        return Answer(508) if self._asked > MOST_REQUESTS else await self.carry(asked)
+        try:
+            return Answer(508) if self._asked > MOST_REQUESTS else await self.carry(asked)
+        finally:
+            self._under_way -= 1
+            self._stir.set()
 
 
 async def _read(reader: asyncio.StreamReader, secret: str) -> Asked | None:

@@ -110,7 +110,13 @@ class Medium(SourceSpider):
         return [slot for slot in slots if tried(slot, state) < slot.time]
 
     @classmethod
-    def polls(cls, topics: Iterable[Topic], state: Mapping[str, object], now: int) -> list[str]:
+    def polls(
+        cls,
+        topics: Iterable[Topic],
+        state: Mapping[str, object],
+        now: int,
+        options: Mapping[str, object] | None = None,  # noqa: ARG003
+    ) -> list[str]:
         refusal = refusal_in(state)
         if refusal is not None and now < refusal.until:
             return []

@@ -17,6 +17,10 @@ from storage.model import Topic, UsageError
 if TYPE_CHECKING:
     from scheduler.config import SourceSetting
 
+FROM_FILES = (
+    "From files, without a request (uptake import): surveys, Papers With Code's archive, saved Google Trends, figures with a citation."
+)
+
 
 @app.command()
 def sources(
@@ -40,7 +44,7 @@ def sources(
         typer.echo(_in_full(wanted[0]))
     else:
         typer.echo("\n\n".join(_in_short(s) for s in wanted))
-        typer.echo("\nOne in full: uptake sources NAME. What your topics cost: uptake plan.")
+        typer.echo(f"\n{FROM_FILES}\nOne in full: uptake sources NAME. What your topics cost: uptake plan.")
 
 
 def _in_short(s: SourceSetting) -> str:
@@ -135,7 +139,7 @@ def plan(
             [
                 r["source"] + ("" if r["enabled"] else " (off)"),
                 str(r["topics"]),
-                f"{r['requests_per_day']:,.0f}",
+                "<1" if 0 < r["requests_per_day"] < 1 else f"{r['requests_per_day']:,.0f}",
                 f"{r['allowance_per_day']:,}" if r["allowance_per_day"] is not None else "not published",
                 _verdict(r),
                 *(_verdict(cost(settings.sources[r["source"]], n)) for n in (10, 1000)),
@@ -144,6 +148,7 @@ def plan(
         ]
         header = ["source", "topics", "requests a day", "allowed a day", "yours", "10 topics", "1,000 topics"]
         typer.echo(table(cells, header, right=frozenset({1, 2, 3})))
+        typer.echo(f"\n{FROM_FILES}")
     return 0 if all(r["fits"] or r["days_between"] or not r["enabled"] for r in rows) else 1
 
 

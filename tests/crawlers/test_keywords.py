@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawlers.keywords import Keywords, Matcher, plain
+from crawlers.keywords import Keywords, Matcher, plain, single_blanks
 from storage.model import UsageError
 
 NAMES = [
@@ -167,7 +169,12 @@ def test_many_topics_at_once_are_found_exactly_as_each_alone(text: str) -> None:
     topics = {n: Keywords.read([n, f"{n} framework"]) for n in NAMES} | {
         "go2": Keywords.read({"any": ["Go"], "not": ["go-to-market", "x"]})
     }
-    assert Matcher(topics).match(text) == {key for key, words in topics.items() if words.matches(text)}
+    expected = {key for key, words in topics.items() if words.matches(text)}
+    assert Matcher(topics).match(text) == expected
+    crowd = {f"crowd{n}": Keywords((f"crowd{n}",)) for n in range(100)}  # so many that the text is taken apart
+    assert Matcher(topics | crowd).match(text) == expected
+    one = {"go": Keywords(("Go",))}  # so few that it is not
+    assert Matcher(one).match(text) == {key for key, words in one.items() if words.matches(text)}
 
 
 @settings(deadline=None)
@@ -185,6 +192,12 @@ def test_a_name_glued_to_a_letter_is_never_found(name: str, letter: str) -> None
         assert not found(name, letter + name)
         if letter != "9":  # a version: C++17
             assert not found(name, name + letter)
+
+
+def test_every_kind_of_white_space_becomes_one_blank() -> None:
+    for code in range(sys.maxunicode + 1):
+        said = unicodedata.normalize("NFKC", f" \n a{chr(code)} \t b{chr(code)}")
+        assert single_blanks(said) == " ".join(said.split()), hex(code)
 
 
 @given(st.text())

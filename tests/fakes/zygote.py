@@ -1,8 +1,9 @@
 """A small process that has imported everything, and forks a child for each run, which may be told to kill itself.
 
-Commands are JSON lines on standard input: ``{"folder", "url", "now", "topics", "kill": [place, n, when] | null}``.
-A child does one ``collect`` of GitHub and exits; the answer is its wait status. ``place`` is a step of a slot's
-life, ``n`` the how-manieth time it is taken, ``when`` before or after it.
+Commands are JSON lines on standard input: ``{"folder", "url", "now", "topics", "kill": [place, n, when] | null}``, or
+``{"words": [...], "kill": ...}``. A child does one ``collect`` of GitHub, or what the words tell `uptake` to do, and exits;
+the answer is its wait status. ``place`` is a step of a slot's or a paper's life, ``n`` the how-manieth time it is taken,
+``when`` before, during or after it.
 """
 
 from __future__ import annotations
@@ -14,14 +15,18 @@ import os
 import signal
 import ssl
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from crawlers import recorder, warc
 from crawlers.engine import CrawlService
+from crawlers.papers import library, source, text
 from crawlers.spiders.github import GitHub
 from scheduler import jobs
+from scheduler.cli.main import run
 from storage import ledger
 from storage.journal import Journal, Transaction
 from storage.model import Topic
@@ -36,6 +41,11 @@ STEPS: dict[str, tuple[Any, str]] = {
     "miss": (ledger, "end_slots"),
     "close": (recorder.Recorder, "_close"),
     "finish": (ledger, "finish_run"),
+    "listing": (library.Library, "note_listing"),
+    "extract": (text.Reader, "read_now"),
+    "keep": (library.Library, "keep"),
+    "count": (source, "tally"),
+    "sheet": (source.PaperSource, "_keep"),
 }
 
 
@@ -47,9 +57,10 @@ def kill_at(place: str, n: int, when: str) -> None:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         nonlocal taken
         taken += 1
-        if taken == n and when == "before":
+        this = taken == n  # another thread may take the step meanwhile
+        if this and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        if taken == n and when == "torn":  # half a record reaches the disk
+        if this and when == "torn":  # half a record reaches the disk
             writer = args[0]
             file = writer._open()
             start = file.tell()
@@ -57,8 +68,10 @@ def kill_at(place: str, n: int, when: str) -> None:
             file.flush()
             os.truncate(file.name, (start + file.tell()) // 2)
             os.kill(os.getpid(), signal.SIGKILL)
+        if this and when == "during":
+            threading.Timer(0.005, os.kill, (os.getpid(), signal.SIGKILL)).start()
         result = inner(*args, **kwargs)
-        if taken == n and when == "after":
+        if this and when == "after":
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
@@ -89,8 +102,12 @@ def main() -> None:
             try:
                 if order["kill"]:
                     kill_at(*order["kill"])
-                collect(Path(order["folder"]), order["url"], order["now"], order["topics"])
-                code = 0
+                if "words" in order:
+                    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+                        code = run(order["words"])
+                else:
+                    collect(Path(order["folder"]), order["url"], order["now"], order["topics"])
+                    code = 0
             finally:
                 sys.stderr.flush()
                 os._exit(code)

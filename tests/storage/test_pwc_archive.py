@@ -157,6 +157,34 @@ def test_a_generated_archive_gives_exact_shares_per_month(
         assert found[f'paperswithcode.share{{topic="{topic}",by="paper"}}'] == {m: 100 * n / len(truth[m]) for m, n in counted.items()}
 
 
+def test_three_hundred_thousand_links_give_exact_shares_per_month(tmp_path: Path) -> None:
+    """As many as the archive has, in the shape in which it is published."""
+    chance, count = random.Random(11), 300_000
+    days = [f"{chance.randrange(2014, 2026)}-{chance.randrange(1, 13):02}-{chance.randrange(1, 29):02}" for _ in range(180_000)]
+    tags = chance.choices(["pytorch", "tf", "none", "jax", "mxnet", "paddle"], [40, 20, 30, 3, 1, 1], k=count)
+    papers = [chance.randrange(len(days)) for _ in range(count)]
+    with gzip.open(tmp_path / "links.json.gz", "wt", compresslevel=1) as file:
+        rows = (json.dumps(link(f"paper-{p}", f"someone/r{n}", tag)) for n, (p, tag) in enumerate(zip(papers, tags, strict=True)))
+        file.write("[" + ",\n".join(rows) + "]")
+    with gzip.open(tmp_path / "papers.json.gz", "wt", compresslevel=1) as file:
+        file.write("[" + ",\n".join(json.dumps(paper(f"paper-{n}", day)) for n, day in enumerate(days)) + "]")
+    months: dict[str, set[int]] = defaultdict(set)
+    of: dict[str, dict[str, set[int]]] = {tag: defaultdict(set) for tag in set(tags)}
+    for p, tag in zip(papers, tags, strict=True):
+        months[days[p][:7]].add(p)
+        of[tag][days[p][:7]].add(p)
+    figures = read_archive([tmp_path / "links.json.gz", tmp_path / "papers.json.gz"], TOPICS)
+    names = {m: read_time(m) for m in months}
+    found = {(row.series.metric, row.series.topic, dict(row.series.labels).get("by"), row.time): row.value for row in figures.rows}
+    for month, all_of_it in months.items():
+        assert found["paperswithcode.papers_total", "", None, names[month]] == len(all_of_it)
+        for topic, tag in (("pytorch", "pytorch"), ("tensorflow", "tf"), ("flax", "jax")):
+            part = len(of[tag][month])
+            assert found["paperswithcode.papers", topic, None, names[month]] == part
+            assert found["paperswithcode.share", topic, "paper", names[month]] == 100 * part / len(all_of_it)
+    assert len({time for *_, time in found}) == len(months) == 144
+
+
 def test_a_file_in_parts_and_rows_given_twice_count_once(tmp_path: Path) -> None:
     links, papers = [link("a", "x/1"), link("b", "x/2", "tf")], [paper("a", "2020-01-01"), paper("b", "2020-01-02")]
     parts = [as_parquet(tmp_path / f"links-{n}", rows) for n, rows in enumerate([links[:1], links[1:], links])]

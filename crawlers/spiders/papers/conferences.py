@@ -34,7 +34,8 @@ from storage.vocabulary import PAPERS_MENTIONING, PAPERS_TOTAL
 
 logger = logging.getLogger(__name__)
 FAMILIES = {"acl": acl, "cvf": cvf, "eccv": eccv, "neurips": neurips, "pmlr": pmlr}
-LANES = 2  # papers on their way at once: one is read while the next is fetched
+LANES = 2  # papers asked for at once
+ON_THE_WAY = 4  # asked for or being read: more would only lie in memory, and be asked for again if the process dies
 _ENDS = {Reason.NOT_FOUND: State.ABSENT, Reason.TOO_LARGE: State.TOO_LARGE}
 
 
@@ -89,6 +90,7 @@ class Conferences(PaperSource):
         super().__init__(job, *args, **kwargs)
         self._works: list[Work] = []
         self._in_flight = 0
+        self._being_read = 0
         self._left = 0  # papers that may still be asked for today
 
     # What is declared
@@ -170,7 +172,11 @@ class Conferences(PaperSource):
         if "paper" in kwargs:
             self._in_flight -= 1
             if self.refusal(response) is None:
-                kwargs["found"] = await self._reader.read(response.body)
+                self._being_read += 1
+                kwargs["found"] = await self._extract(response.body)
+                self._being_read -= 1
+                if kwargs["found"] is None:
+                    return
         for output in self._received(response, then, slots, kwargs):
             yield output
         async for output in self._go_on():
@@ -188,7 +194,10 @@ class Conferences(PaperSource):
 
     async def _go_on(self) -> AsyncIterator[Any]:
         """What is to be done next: free lanes get a paper, editions that have ended are counted."""
-        while self._in_flight < LANES and (request := self._next_paper()) is not None:
+        while self._in_flight < LANES and self._in_flight + self._being_read < ON_THE_WAY:
+            request = self._next_paper()
+            if request is None:
+                break
             self._in_flight += 1
             yield request
         for work in self._works:
@@ -259,8 +268,9 @@ class Conferences(PaperSource):
             return super().failed(request, slots, reason, detail, **kwargs)
         if paper is None:
             work.told = True
-            said = f"{work.edition} is not there: {detail}" if reason is Reason.NOT_FOUND else detail
-            return [slot.missing(reason, said) for slot in slots]
+            if reason is Reason.NOT_FOUND:
+                detail = f"{kwargs['ask'].missing(work.edition, FAMILIES[work.edition.of.family].first(work.edition))}: {detail}"
+            return [slot.missing(reason, detail) for slot in slots]
         if kwargs.get("refused"):  # by us, so that it says nothing of the paper
             work.stop(reason, detail, paper)
         elif reason in _ENDS:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from crawlers.engine import CrawlService
+from crawlers.papers import text
 from crawlers.papers.editions import Edition
 from crawlers.papers.library import FOLDER, Library
 from crawlers.papers.text import State
 from crawlers.spiders.papers.conferences import Conferences
 from crawlers.warc import files_of, records
+from scheduler import jobs
 from scheduler.trace import trace
 from storage.journal import Journal
 from storage.model import Bound, Series, Topic, UsageError
 from storage.periods import DAY, read_time
+from tests.fakes import frail_worker
 from tests.fakes.kept import kept
 from tests.fakes.proceedings import FakeProceedings, Paper, encrypted, pdf
 from tests.harness import Harness
@@ -125,6 +130,29 @@ def test_changed_keywords_are_counted_again_without_a_request(site: FakeProceedi
     assert h.values()[name("flax", "inclusive")] == {YEAR: number(papers, lambda p: "flax" in p.says)}
     assert len(site.asked()) == asked
     assert h.collect(NOW + 2 * DAY) == []
+
+
+def test_a_changed_rule_of_ones_own_is_counted_by_without_a_request(site: FakeProceedings, tmp_path: Path) -> None:
+    papers = site.add("CVPR 2026", planted(40, "P{}_CVPR_2026_paper"))
+    own = tmp_path / "rules.toml"
+    own.write_text("[rules.mine]\nexclusive = false\n")
+    h = harness(tmp_path, site, rules=["mine"], rules_file=str(own))
+    h.collect(NOW)
+    asked = len(site.asked())
+    assert h.values()[name("jax", "mine")] == {YEAR: number(papers, lambda p: "jax" in p.says)}
+    own.write_text("[rules.mine]\nreferences = false\n")
+    h.collect(NOW + DAY)
+    assert h.values()[name("jax", "mine")] == {YEAR: number(papers, lambda p: "jax" in p.body)}
+    assert h.collect(NOW + 2 * DAY) == []
+    assert len(site.asked()) == asked
+
+
+def test_other_topics_that_exclude_one_another_are_counted_again(site: FakeProceedings, tmp_path: Path) -> None:
+    papers = site.add("CVPR 2026", planted(40, "P{}_CVPR_2026_paper"))
+    harness(tmp_path, site, rules=["exclusive"]).collect(NOW)
+    h = harness(tmp_path, site, rules=["exclusive"], compare=["jax", "flax"])
+    h.collect(NOW + DAY)
+    assert h.values()[name("jax", "exclusive")] == {YEAR: number(papers, lambda p: "jax" in p.says and "flax" not in p.says)}
 
 
 FORMS = [  # edition, ids, whether in the form of earlier years
@@ -236,6 +264,33 @@ def test_reading_again_changes_what_changed_and_asks_nobody(site: FakeProceeding
     assert len(site.asked()) == asked
 
 
+def test_a_stop_while_a_paper_is_read_waits_for_none_and_blames_none(
+    site: FakeProceedings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    papers = site.add("CVPR 2026", planted(12, "P{}_CVPR_2026_paper"))
+    whole = papers[4].pdf()
+    papers[4].raw = whole + frail_worker.HANG
+    h = harness(tmp_path, site, rules=["inclusive"], max_seconds=600)
+    with monkeypatch.context() as patch:
+        patch.setattr(text, "WORKER", Path(frail_worker.__file__))
+
+        async def stopped(service: CrawlService) -> bool:
+            crawl = asyncio.ensure_future(jobs.collect(service, h.setup, now=NOW))
+            while len(site.pdfs()) < 8:  # noqa: ASYNC110  # the server is a thread
+                await asyncio.sleep(0.02)
+            clean = await service.close()
+            await asyncio.wait([crawl])
+            return clean
+
+        assert h._run(NOW, stopped)
+    with Library(tmp_path / FOLDER, Edition("CVPR", 2026), writable=False) as library:
+        assert set(library.standing().states) == {State.READ, State.WAITING}
+    papers[4].raw = whole
+    h.collect(NOW)
+    assert h.values()[name("jax", "inclusive")] == {YEAR: number(papers, lambda p: "jax" in p.says)}
+    assert h.bounds()[name("jax", "inclusive")] == {YEAR: Bound.EXACT}
+
+
 # Bad input
 
 
@@ -290,6 +345,20 @@ def test_a_paper_that_cannot_be_fetched_is_tried_on_three_days(site: FakeProceed
     assert h.values()[name("jax", "inclusive")] == {YEAR: number(others, lambda p: "jax" in p.says)}
     assert h.bounds()[name("jax", "inclusive")] == {YEAR: Bound.AT_LEAST}
     assert h.values()['papers.unreadable{state="unfetched",venue="CVPR"}'] == {YEAR: 1}
+
+
+def test_tries_on_one_day_count_as_one(site: FakeProceedings, tmp_path: Path) -> None:
+    papers = site.add("CVPR 2026", planted(20, "P{}_CVPR_2026_paper"))
+    site.fail(lambda a: "P3_" in a.path, status=500, times=99)
+    for hour in range(4):
+        harness(tmp_path, site, rules=["inclusive"]).collect(NOW + hour * 3600)
+    with Library(tmp_path / FOLDER, Edition("CVPR", 2026), writable=False) as library:
+        assert library.standing().waiting == 1
+    site.faults.clear()
+    h = harness(tmp_path, site, rules=["inclusive"])
+    h.collect(NOW + DAY)
+    assert h.values()[name("jax", "inclusive")] == {YEAR: number(papers, lambda p: "jax" in p.says)}
+    assert h.bounds()[name("jax", "inclusive")] == {YEAR: Bound.EXACT}
 
 
 def test_a_dead_host_uses_up_no_papers_tries(site: FakeProceedings, tmp_path: Path) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -89,6 +92,12 @@ def test_what_unpacks_to_little_is_no_bomb() -> None:
     assert not swollen(GOOD, 1 << 20)
 
 
+def test_a_file_that_names_streams_without_end_is_looked_through_once() -> None:
+    """Where each ``stream`` is looked for its end, or unpacked on, this takes hours."""
+    assert not swollen(b"%PDF-1.5\n" + b"stream\n" * 2_000_000, 1 << 20)
+    assert not swollen(b"%PDF-1.5\n" + b"stream\nx endstream\n" * 300_000, 1 << 20)
+
+
 @pytest.fixture
 def frail(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     """A reader whose processes do what their document says: crash, hang, end."""
@@ -137,6 +146,49 @@ def test_closing_ends_the_processes(frail: Reader) -> None:
     frail.close()
     with pytest.raises(ProcessLookupError):
         os.kill(running[0], signal.SIG_DFL)
+
+
+def test_a_signal_to_all_processes_of_a_service_is_no_fault_of_a_document() -> None:
+    with Reader(processes=1) as reader:
+        reader.read_now(GOOD)
+        (running,) = [p._running.pid for p in reader._all if p._running is not None]
+        os.kill(running, signal.SIGTERM)
+        assert reader.read_now(GOOD).state is State.READ
+        assert [p._running.pid for p in reader._all if p._running is not None] == [running]
+
+
+ABANDONING = """
+import os, signal, sys, threading
+from crawlers.papers import text
+from tests.fakes import frail_worker
+text.WORKER = text.Path(frail_worker.__file__)
+reader = text.Reader(text.Limits(seconds=1.0), processes=1)
+reading = threading.Thread(target=reader.read_now, args=(b"%PDF-" + frail_worker.HANG,))
+reading.start()
+while reader._all[0]._running is None:
+    pass
+print(reader._all[0]._running.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_process_that_hangs_ends_by_itself_where_nobody_is_left_to_end_it() -> None:
+    ran = subprocess.run([sys.executable, "-c", ABANDONING], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False)
+    assert ran.returncode == -signal.SIGKILL, ran.stderr
+    left = int(ran.stdout)
+    for _ in range(600):
+        if not _runs(left):
+            break
+        time.sleep(0.05)
+    assert not _runs(left)
+
+
+def _runs(process: int) -> bool:
+    """Whether a process is there and more than what is left of one."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_names_before_the_at_of_addresses_are_not_kept() -> None:

@@ -186,6 +186,12 @@ while True:
     try: urllib.request.urlopen(base + "/explore/").read()
     except OSError: pass
 """
+HOLDS = """
+import json, socket, time, urllib.parse
+held = socket.create_connection(("127.0.0.1", urllib.parse.urlsplit(json.loads(input())["base"]).port))
+held.sendall(b"GET ")
+time.sleep(60)
+"""
 
 
 async def never(_: Asked) -> Answer:
@@ -193,7 +199,13 @@ async def never(_: Asked) -> Answer:
 
 
 @pytest.mark.parametrize(
-    ("code", "words"), [(SPINS, "neither asked nor answered"), (ENDLESS, "more than 8 requests"), ("raise SystemExit", "ended without")]
+    ("code", "words"),
+    [
+        (SPINS, "neither asked nor answered"),
+        (HOLDS, "neither asked nor answered"),
+        (ENDLESS, "more than 8 requests"),
+        ("raise SystemExit", "ended without"),
+    ],
 )
 async def test_a_process_that_does_not_get_on_is_ended(code: str, words: str) -> None:
     async with Relay(never, command=(sys.executable, "-c", code), silence=2.0) as relay:
