@@ -1,6 +1,6 @@
 """Run the benchmarks and write ``benchmarks/RESULTS.md``.
 
-python -m benchmarks [--quick] [--days 1826] [crawl|collect|cli|journal|reading|match|archive|papers|daemon ...]
+python -m benchmarks [--quick] [--days 1826] [crawl|collect|cli|journal|reading|match|archive|papers|daemon|web ...]
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import Row, bench_archive, bench_cli, bench_crawl, bench_daemon, bench_journal, bench_match, bench_papers
+from benchmarks import Row, bench_archive, bench_cli, bench_crawl, bench_daemon, bench_journal, bench_match, bench_papers, bench_web
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 TARGETS = {"backfill through the journal": 0.5, "the same written again": 1.0}  # least ratios; the readings have none
@@ -49,6 +49,7 @@ def benchmarks(quick: bool, days: int) -> dict[str, Callable[[], list[Row]]]:
             *bench_daemon.stopping(200 // small),
             *bench_daemon.starting(8_000_000 // small),
         ],
+        "web": lambda: bench_web.serving(10_000 // small, days // small, 4 / small),
         "reading": lambda: _journal(bench_journal.reading(10_000 // small, days // small, 1 if quick else 3)),
     }
 

@@ -90,7 +90,16 @@ class CrawlService:
         )
         previewing = job.mode is Mode.PREVIEW
         recorder = Recorder(
-            self.journal, self._writer, source, run, tape, slots=job.slots, mode=job.mode, progress=progress, halt=lambda: _halt(crawler)
+            self.journal,
+            self._writer,
+            source,
+            run,
+            tape,
+            slots=job.slots,
+            mode=job.mode,
+            progress=progress,
+            halt=lambda: _halt(crawler),
+            clock=self._clock,
         )
         delay = max(polite.delay, source.delay if at_home(source, job.endpoints) else 0.0)
         crawler = Crawler(source, settings_for(polite, delay=delay, reactor=self._reactor))

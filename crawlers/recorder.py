@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -56,10 +57,11 @@ class Recorder:
         mode: Mode,
         progress: Callable[[int, int], None] = lambda _done, _planned: None,
         halt: Callable[[], None] = lambda: None,
+        clock: Callable[[], int] = lambda: int(time.time()),
     ) -> None:
         self.tally = Tally(len(slots))
         self.previews: list[Preview] = []
-        self._journal, self._writer, self._run, self._tape = journal, writer, run, tape
+        self._journal, self._writer, self._run, self._tape, self._clock = journal, writer, run, tape, clock
         self._mode, self._reparse_of, self._progress, self._halt = mode, run.rereads, progress, halt
         self._kinds: dict[str, Kind] = {row.metric.name: row.metric.kind for row in source.counts}
         self._zero_is_normal = {row.metric.name for row in source.counts if row.zero_is_normal or not row.per_topic}
@@ -120,7 +122,7 @@ class Recorder:
 
     def _commit(self, batch: list[Reading]) -> None:
         self._tape.writer.sync()
-        with self._journal.write(run=self._run.id) as tx:
+        with self._journal.write(now=self._clock(), run=self._run.id) as tx:
             for capture in dict.fromkeys(c for reading in batch for c in reading.captures):
                 tx.keep(capture)
             missing = [m for reading in batch for m in self._take(tx, reading)]
@@ -229,7 +231,7 @@ class Recorder:
 
     def _close(self, reason: Reason, detail: str, finished_as: str, requests: int) -> None:
         self._tape.writer.sync()
-        with self._journal.write(run=self._run.id) as tx:
+        with self._journal.write(now=self._clock(), run=self._run.id) as tx:
             for zeros in self._held.values():
                 self._judge_zeros(tx, zeros)
             self._held.clear()

@@ -1,4 +1,4 @@
-"""A capture file without the people in it: a few lines in place of their pages, all else as it was, and where it lies now."""
+"""A capture file with a few lines in place of pages that are not kept whole, all else as it was, and where it lies now."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import json
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -18,7 +18,7 @@ from warcio.recordloader import ArcWarcRecord
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from crawlers.warc import DIGEST, LEVEL, PEOPLE, REDUCED, Scan, heading, scan
+from crawlers.warc import DIGEST, LEVEL, PEOPLE, REDUCED, Scan, heading, is_directory, moves_in, scan
 
 _STEP = 16  # bytes that are read at once of a damaged record
 _REACH = 4096  # bytes in which its head must end
@@ -30,13 +30,14 @@ class Survey:
 
     whole: frozenset[int]
     people: tuple[int, ...]  # whole records of responses that may name people
+    bodies: tuple[int, ...]  # whole records of responses that are not reduced yet, or may name people
     damage: tuple[tuple[int, str], ...]  # where something cannot be read, and what is wrong
     hidden: bool  # one of the damaged records says that it may name people
     since: int | None  # epoch seconds of the first response
 
 
 def survey(path: Path) -> Survey:
-    """Look through a file for responses that may name people."""
+    """Look through a file for what may be reduced."""
     found = scan(path)
     dates = [heading(member, "WARC-Date") for _, member in found.records if heading(member, "WARC-Type") in {"response", "revisit"}]
     damage = _damage(found)
@@ -44,6 +45,11 @@ def survey(path: Path) -> Survey:
     return Survey(
         whole=frozenset(offset for offset, _ in found.records),
         people=tuple(offset for offset, member in found.records if heading(member, PEOPLE)),
+        bodies=tuple(
+            offset
+            for offset, member in found.records
+            if not heading(member, REDUCED) and (heading(member, "WARC-Type") == "response" or heading(member, PEOPLE))
+        ),
         damage=damage,
         hidden=any(heading(_head(data, offset), PEOPLE) for offset, _ in damage),
         since=min((int(datetime.fromisoformat(date).timestamp()) for date in dates), default=None),
@@ -65,30 +71,36 @@ def _head(data: bytes, offset: int) -> bytes:
     return head + b"\r\n\r\n"
 
 
-def rewrite(path: Path, target: Path, kept: Mapping[int, Sequence[str]], day: str) -> dict[int, int]:
-    """Write a file in which the records that may name people hold only the ``kept`` lines. Gives the new place of each record.
+def rewrite(path: Path, target: Path, cut: Collection[int], kept: Mapping[int, Sequence[str]], day: str) -> dict[int, int]:
+    """Write a file in which the records at the places ``cut`` hold only the ``kept`` lines. Gives the new place of each record.
 
-    All others are copied byte for byte. Left out are damaged records, those that may name people and are not
-    among ``kept``, and what was asked where the answer is reduced. The last record says where everything lies now.
-    The target appears whole, on the disk, or not at all.
+    All others are copied byte for byte. Left out are damaged records, those to be cut that are not among ``kept``, and
+    what was asked where the answer may name people. The last records say where everything lies now, by its place in the
+    file before and in those before that. The target appears whole, on the disk, or not at all.
     """
     data, found = path.read_bytes(), scan(path)
     ends = sorted({*(offset for offset, _ in found.records), *(offset for offset, _ in _damage(found)), len(data)})
     after = dict(pairwise(ends))
-    whole = {heading(member, "WARC-Record-ID") for _, member in found.records if not heading(member, PEOPLE)}
+    nameless = {heading(member, "WARC-Record-ID") for _, member in found.records if not heading(member, PEOPLE)}
     part = target.with_name(f"{target.name}.part")
     moves: dict[int, int] = {}
+    former: dict[str, dict[int, int]] = {}
     with part.open("wb") as file:
         for offset, member in found.records:
-            if heading(member, PEOPLE):
+            if is_directory(member):
+                former[heading(member, "WARC-Filename")] = moves_in(member)
+                continue
+            if offset in cut:
                 record = _reduced(member, kept[offset], day) if offset in kept else b""
-            elif heading(member, "WARC-Type") == "request" and heading(member, "WARC-Concurrent-To") not in whole:
+            elif heading(member, "WARC-Type") == "request" and heading(member, "WARC-Concurrent-To") not in nameless:
                 record = b""
             else:
                 record = data[offset : after[offset]]
             if record:
                 moves[offset] = file.tell()
                 file.write(record)
+        for name, places in former.items():
+            file.write(_directory({was: moves[now] for was, now in places.items() if now in moves}, name))
         file.write(_directory(moves, path.name))
         file.flush()
         os.fsync(file.fileno())

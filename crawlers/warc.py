@@ -1,8 +1,8 @@
 """WARC files of raw responses: one a run and process, one gzip member a record, appended and read again.
 
 WARC 1.1 (ISO 28500) by warcio. A record can be read by its offset; a torn tail can be cut off; a damaged record
-costs only itself. A file that held people's data is replaced by a reduced one (`scheduler.retention`), which says
-where everything lies now.
+costs only itself. A file that held people's data, or is old, is replaced by a reduced one (`scheduler.reducing`), which
+says where everything lies now.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -27,6 +28,7 @@ from warcio.recordloader import ArcWarcRecord
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
+from crawlers.capture_names import reduced_name, successors
 from storage.model import Capture, UptakeError
 
 LEVEL = 6  # of compression; warcio's own 9 makes large bodies 2 % smaller and takes six times as long
@@ -50,6 +52,7 @@ class Record:
     request_body: bytes = b""
     refers_to: str = ""  # of an unchanged page: file@offset of the record that holds it
     reduced: str = ""  # the day on which its body was cut down, as ISO date; the capture's digest is the original's
+    people: bool = False  # it may name people, or did
 
     def response(self, url: str) -> Response:
         """The response as Scrapy would have given it."""
@@ -245,9 +248,12 @@ class CaptureWriter:
 
     def close(self) -> None:
         if self._file is not None:
-            self.sync()
-            self._file.close()
-            self._file = None
+            try:
+                self.sync()
+            finally:
+                file, self._file = self._file, None
+                with suppress(OSError):  # what is still in its buffer belongs to a response that could not be kept, and that was told
+                    file.close()
 
 
 def _phrase(status: int) -> str:
@@ -284,31 +290,39 @@ def load(folder: Path, file: str, offset: int) -> Record:
                 found = _record(record, file, offset)
                 return found if found.capture.method == "GET" else replace(found, request_body=_request_body(following))
     except FileNotFoundError as error:
-        if (folder / reduced_name(file)).exists():
-            return load(folder, reduced_name(file), _moved(folder / reduced_name(file), offset))
+        if moved := _moved(folder, file, offset):
+            return load(folder, *moved)
         raise CaptureDamagedError(f"the raw response {file} is gone (captures are kept for a limited time)") from error
     except Exception as error:  # warcio and zlib raise many kinds on broken bytes
         raise CaptureDamagedError(f"the raw response at {file}@{offset} is damaged: {error}") from error
     raise CaptureDamagedError(f"there is no raw response at {file}@{offset}")
 
 
-def reduced_name(file: str) -> str:
-    """The name of the file that takes the place of another one when that is reduced."""
-    return f"{file.removesuffix('.warc.gz')}.reduced.warc.gz"
-
-
-def _moved(path: Path, offset: int) -> int:
-    """Where a record lies in a reduced file that lay at ``offset`` in the file before."""
-    try:
-        return _moves(path)[offset]
-    except KeyError as error:
-        raise CaptureDamagedError(f"the raw response was damaged when its file was reduced to {path.name}, and is not kept") from error
+def _moved(folder: Path, file: str, offset: int) -> tuple[str, int] | None:
+    """Where a record of a file that was reduced lies now; None where there is no such file."""
+    for name in successors(file):
+        path = folder / name
+        moves = _moves(path).get(Path(file).name) if name != file and path.exists() else None
+        if moves is not None and offset not in moves:
+            raise CaptureDamagedError(f"the raw response was damaged when its file was reduced to {path.name}, and is not kept")
+        if moves is not None:
+            return name, moves[offset]
+    return None
 
 
 @lru_cache(maxsize=8)
-def _moves(path: Path) -> dict[int, int]:
-    found = [member for _, member in scan(path).records if heading(member, "WARC-Type") == "metadata"]
-    return {int(was): now for member in found for was, now in json.loads(member[member.find(b"\r\n\r\n") :]).items()}
+def _moves(path: Path) -> dict[str, dict[int, int]]:
+    """What a reduced file says of the files before it: their names, and where each of their records lies now."""
+    return {heading(member, "WARC-Filename"): moves_in(member) for _, member in scan(path).records if is_directory(member)}
+
+
+def is_directory(member: bytes) -> bool:
+    """Whether a record is the one that says where the records of a former file lie now."""
+    return heading(member, "WARC-Type") == "metadata"
+
+
+def moves_in(member: bytes) -> dict[int, int]:
+    return {int(was): now for was, now in json.loads(member[member.find(b"\r\n\r\n") :]).items()}
 
 
 def _record(record: ArcWarcRecord, file: str, offset: int) -> Record:
@@ -328,7 +342,14 @@ def _record(record: ArcWarcRecord, file: str, offset: int) -> Record:
         content_type=(http.get_header("Content-Type") if http else "") or "",
         sha256=warc.get_header(DIGEST) or hashlib.sha256(body).hexdigest(),
     )
-    return Record(capture, headers, body, refers_to=warc.get_header("Uptake-Refers-To") or "", reduced=warc.get_header(REDUCED) or "")
+    return Record(
+        capture,
+        headers,
+        body,
+        refers_to=warc.get_header("Uptake-Refers-To") or "",
+        reduced=warc.get_header(REDUCED) or "",
+        people=bool(warc.get_header(PEOPLE)),
+    )
 
 
 def _request_body(following: Iterator[ArcWarcRecord]) -> bytes:

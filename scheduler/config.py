@@ -18,12 +18,12 @@ from crawlers.catalog import sources
 from crawlers.job import Manners
 from crawlers.keywords import Keywords
 from scheduler.config_custom import custom_settings
-from scheduler.config_sections import Crawl, Digest, File, Http, Influxdb, Mail, Store, first_mistake, near
-from scheduler.config_sources import SourceSetting, cron, source_setting
+from scheduler.config_sections import Crawl, Daemon, Digest, File, Http, Influxdb, Mail, Store, first_mistake, near
+from scheduler.config_sources import SourceSetting, cron, secret, source_setting
 from scheduler.jobs import Setup
 from storage.model import Basket, Topic, UsageError
 
-__all__ = ["Config", "Crawl", "Digest", "Http", "Influxdb", "Mail", "SourceSetting", "Store", "load", "locate", "near", "read"]
+__all__ = ["Config", "Crawl", "Daemon", "Digest", "Http", "Influxdb", "Mail", "SourceSetting", "Store", "load", "locate", "near", "read"]
 
 DEFAULT = "uptake.toml"
 SIGNALS = ("github", "medium", "devto", "stackoverflow", "jobs", "papers", "search", "pypi", "wikipedia", "huggingface")
@@ -43,12 +43,20 @@ class Config:
     sources: Mapping[str, SourceSetting]
     snapshot: str  # canonical JSON of the file, for the journal; holds no secret
     http: Http = field(default_factory=Http)
+    daemon: Daemon = field(default_factory=Daemon)
+    http_token: str | None = field(default=None, repr=False)
     keep_people_days: int = 30  # after which raw responses that may name people are reduced
+    keep_days: int = 730  # after which all others are
 
     def setup(self, name: str) -> Setup:
         """What a job needs to know of one source."""
         s = self.sources[name]
         return Setup(s.source, self.topics, s.endpoints, s.options, s.delay, s.obey_robots, s.budget, self.snapshot)
+
+    def keep_days_of(self, source: str) -> int:
+        """For how many days raw responses of a source are kept whole, also of one that has left the configuration."""
+        days = self.sources[source].keep_days if source in self.sources else None
+        return self.keep_days if days is None else days
 
     def enabled(self) -> list[Setup]:
         return [self.setup(name) for name, s in self.sources.items() if s.enabled]
@@ -97,6 +105,8 @@ def read(raw: dict[str, Any], path: Path, environment: Mapping[str, str]) -> Con
             _known(name, baskets, "[digest] baskets", "basket")
     for name in file.sources:
         _known(name, sources(), f"[sources.{name}]", "source")
+    if file.daemon.report:
+        cron(file.daemon.report, "[daemon] report")
     settings = {
         name: source_setting(cls, file.sources.get(name, {}), file.crawl, path.parent, environment) for name, cls in sources().items()
     }
@@ -112,7 +122,10 @@ def read(raw: dict[str, Any], path: Path, environment: Mapping[str, str]) -> Con
         sources=settings,
         snapshot=json.dumps(raw, sort_keys=True, ensure_ascii=False, default=str),
         http=file.http,
+        daemon=file.daemon,
+        http_token=secret("UPTAKE_HTTP_TOKEN", file.http.token_file, "[http] token_file", path.parent, environment),
         keep_people_days=file.store.keep_people_days,
+        keep_days=file.store.keep_days,
     )
 
 

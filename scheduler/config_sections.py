@@ -18,6 +18,12 @@ class Store(Section):
     keep_people_days: int = Field(
         default=30, ge=1, description="days after which a raw response that may name people is reduced to the lines with the numbers"
     )
+    keep_days: int = Field(
+        default=730,
+        ge=1,
+        description="days after which any other raw response is reduced likewise; so many that what the trends look at, 104 weeks,"
+        " can be read again. A source's section may say otherwise",
+    )
 
 
 class Crawl(Section):
@@ -30,8 +36,20 @@ class Crawl(Section):
 
 
 class Http(Section):
-    host: str = Field(default="127.0.0.1", description="where the daemon listens (not used yet)")
-    port: int = Field(default=8321, ge=1, le=65535, description="its port (not used yet)")
+    host: str = Field(default="127.0.0.1", description="where the daemon listens; where others can reach it, it wants a token")
+    port: int = Field(default=8321, ge=0, le=65535, description="its port; 0: any that is free")
+    token_file: str | None = Field(default=None, description="or UPTAKE_HTTP_TOKEN: what readers from elsewhere must bear")
+    names: list[str] = Field(
+        default=[], description="host names under which readers ask for the pages, behind a proxy say; addresses need no mention"
+    )
+
+
+class Daemon(Section):
+    stop_within: float = Field(default=10.0, gt=0, description="seconds for a clean stop; what is cut then goes on at the next start")
+    blind_after: int = Field(default=3, ge=1, description="collections without any figure after which a source is reported as blind")
+    disk_free: int = Field(default=500, ge=0, description="MB that must stay free; below them nothing new is fetched")
+    report: str = Field(default="40 6 * * *", description="when the report is written anew (cron, UTC); empty: never by itself")
+    tell: list[str] = Field(default=[], description="addresses that get one mail when a trouble begins (needs [mail])")
 
 
 class Influxdb(Section):
@@ -65,6 +83,7 @@ class File(Section):
     store: Store = Store()
     crawl: Crawl = Crawl()
     http: Http = Http()
+    daemon: Daemon = Daemon()
     influxdb: Influxdb | None = None
     sources: dict[str, dict[str, Any]] = {}
     custom: dict[str, dict[str, Any]] = {}
@@ -78,6 +97,7 @@ _MODELS: dict[str, type[Section]] = {
     "store": Store,
     "crawl": Crawl,
     "http": Http,
+    "daemon": Daemon,
     "influxdb": Influxdb,
     "digest": Digest,
     "mail": Mail,

@@ -30,6 +30,7 @@ class SourceSetting:
     delay: float | None = None
     obey_robots: bool | None = None
     budget: int | None = None
+    keep_days: int | None = None  # where the source's section says otherwise than [store]
 
 
 def cron(text: object, place: str) -> str:
@@ -60,7 +61,7 @@ def _url(value: object, place: str) -> str:
     return str(value)
 
 
-_COMMON = {"enabled", "schedule", "delay", "obey_robots", "budget"}
+_COMMON = {"enabled", "schedule", "delay", "obey_robots", "budget", "keep_days"}
 
 
 def source_setting(
@@ -77,6 +78,7 @@ def source_setting(
         ("enabled", bool, "true or false"),
         ("obey_robots", bool, "true or false"),
         ("budget", int, "a number of requests a day"),
+        ("keep_days", int, "a number of days, at least 1"),
     ):
         if key in section and (type(section[key]) is not kind or (kind is int and section[key] < 1)):
             raise UsageError(f"{place} {key}: write {words}, not {section[key]!r}")
@@ -106,6 +108,7 @@ def source_setting(
         delay=delay,
         obey_robots=section.get("obey_robots"),
         budget=section.get("budget"),
+        keep_days=section.get("keep_days"),
     )
 
 
@@ -124,14 +127,27 @@ def _option(source: str, option: Option, section: Mapping[str, Any], folder: Pat
     variable = _variable(source, option)
     if option.name in section:
         raise UsageError(f"{place}: a secret does not belong in this file; set {variable} or name a file with {option.name}_file")
+    return secret(variable, section.get(f"{option.name}_file"), f"{place}_file", folder, environment)
+
+
+def secret(variable: str, file: object, place: str, folder: Path, environment: Mapping[str, str]) -> str | None:
+    """A secret: from the environment, else from the file that the config names, else from systemd's credentials; None without one.
+
+    systemd (LoadCredential=) puts each credential into a file of its own in a folder that it names; it is looked for
+    under the variable's name.
+    """
     given = environment.get(variable, "").strip()
-    file = section.get(f"{option.name}_file")
-    if given or file is None:
-        return given or None
+    credentials = environment.get("CREDENTIALS_DIRECTORY", "")
+    if given:
+        return given
+    if file is None and credentials and (Path(credentials) / variable).is_file():
+        file = str(Path(credentials) / variable)
+    if file is None:
+        return None
     if not isinstance(file, str):
-        raise UsageError(f"{place}_file: write the file's path in quotes, not {file!r}")
+        raise UsageError(f"{place}: write the file's path in quotes, not {file!r}")
     try:
         return (folder / Path(file).expanduser()).read_text(encoding="utf-8").strip() or None
     except (OSError, ValueError, RuntimeError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"{place}_file: cannot read {file}: {why}") from error
+        raise UsageError(f"{place}: cannot read {file}: {why}") from error

@@ -27,7 +27,8 @@ from scheduler.systemd import Notifier
 from scheduler.telling import line, plan
 from scheduler.visits import FIRST_RETRY, Visits
 from scheduler.watching import Watch
-from scheduler.web import Web, application, listen
+from scheduler.web import Web, listen
+from scheduler.web.opening import front_of
 from storage.journal import Journal
 from storage.model import UptakeError, UsageError
 from storage.periods import moment
@@ -66,14 +67,15 @@ class Daemon:
         self.watch = Watch(self.settings, self._journal, self.service, self._clock)
         self._take_signals(asyncio.get_running_loop())
         http = self.settings.http
-        web = Web(application(self.health, self._scrape, self.settings.http_token), listen(http.host, http.port))
+        self.front = front_of(lambda: self.settings, self._journal, health=self.health, metrics=self._scrape, clock=self._clock)
+        web = Web(self.front.application(), listen(http.host, http.port))
         web.start()
         pulse = asyncio.ensure_future(heartbeat(self._beat, every=self._systemd.beat))
         try:
             await self.watch.begin(self.settings.enabled())
             self._schedule()
             self._scheduler.start()
-            self._say(f"Uptake is at work: {web.url}/healthz; Ctrl-C stops it, nothing is lost.")
+            self._say(f"Uptake is at work: {web.url}/ shows it, {web.url}/healthz how it does; Ctrl-C stops it, nothing is lost.")
             self._say(plan(self.settings, self._clock(), self._late()))
             self._systemd.ready(self._status())
             await self._until_stopped()
@@ -233,6 +235,7 @@ class Daemon:
         else:
             self.settings = settings
             self.service.manners = settings.manners
+            self.front.renew()
             await self.watch.begin(settings.enabled(), settings)
             self.watch.well("configuration")
             self._scheduler.remove_all_jobs()
@@ -255,6 +258,7 @@ class Daemon:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         await web.stop()
+        await self.front.close()
         self.service.shutdown()
         took = time.monotonic() - self._stopped_at if self._stopped_at is not None else 0.0
         self._say(f"Stopped{'' if clean else ', some in the middle'} after {took:.1f} s; what was begun goes on at the next start.")

@@ -84,7 +84,7 @@ def _source_page(cls: type[SourceSpider]) -> str:
     return (
         f"### {cls.title} (`{cls.name}`)\n\n{cls.about}\n\n"
         f"A topic names itself here by {', '.join(f'`{s}`' for s in cls.signals)} (the first one present).\n\n{metrics}\n\n"
-        f"Keys of `[sources.{cls.name}]`, beside `enabled`, `delay`, `obey_robots` and `budget`:\n\n"
+        f"Keys of `[sources.{cls.name}]`, beside `enabled`, `delay`, `obey_robots`, `budget` and `keep_days`:\n\n"
         f"{table(['key', 'default', 'meaning'], keys)}"
     )
 
@@ -146,7 +146,7 @@ def custom_tables() -> str:
     fields = table(
         ["placeholder of an address", "what stands there"], [*([f"`{{{name}}}`", words] for name, words in TEXTS.items()), *dates]
     )
-    return f"{keys}\n\nAnd `enabled`, `schedule`, `delay`, `obey_robots` and `budget`, as for any source.\n\n{fields}"
+    return f"{keys}\n\nAnd `enabled`, `schedule`, `delay`, `obey_robots`, `budget` and `keep_days`, as for any source.\n\n{fields}"
 
 
 GENERATED: dict[str, Callable[[], str]] = {

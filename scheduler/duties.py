@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from scheduler.config import Config
-from storage.journal import Journal
-
-logger = logging.getLogger(__name__)
 
 Work = Callable[[int], Awaitable[str]]  # the present in epoch seconds -> a sentence, empty where there is nothing to say
 
@@ -26,25 +22,12 @@ class Duty:
     work: Work
 
 
-def duties(settings: Config, journal: Journal, stopping: Callable[[], bool]) -> list[Duty]:
-    """All duties of a configuration. ``stopping``: whether the process is about to end, for what works in a thread."""
-    found = [Duty("housekeeping", "50 4 * * *", lambda now: _housekeeping(settings, journal, now, stopping))]
+def duties(settings: Config) -> list[Duty]:
+    """All duties of a configuration."""
+    found = [Duty("housekeeping", "50 4 * * *", lambda _now: command(settings, ["vacuum", "--quick"]))]
     if settings.daemon.report:
-        found.append(Duty("report", settings.daemon.report, lambda _now: _report(settings)))
+        found.append(Duty("report", settings.daemon.report, lambda _now: command(settings, ["report"])))
     return found
-
-
-async def _housekeeping(settings: Config, journal: Journal, now: int, stopping: Callable[[], bool]) -> str:
-    from scheduler.housekeeping import housekeeping
-
-    done = await asyncio.to_thread(lambda: housekeeping(journal, settings, now, stopping=stopping))
-    for trouble in done.troubles:
-        logger.warning("%s", trouble)
-    return f"{max(0, done.freed) / 1e6:.1f} MB freed"
-
-
-async def _report(settings: Config) -> str:
-    return await command(settings, ["report"])
 
 
 async def command(settings: Config, words: Sequence[str]) -> str:

@@ -24,7 +24,10 @@ def sole(folder: Path, now: int) -> Iterator[None]:
     with alone(folder / "locks", "daemon") as mine:
         if not mine:
             raise UptakeError(f"{_who(note)} is already at work on {folder}; there can be one daemon for each journal. Stop that one first")
-        note.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now}), encoding="utf-8")
+        try:
+            note.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now}), encoding="utf-8")
+        except OSError as error:  # a full disk names no file
+            raise UptakeError(f"cannot write {note}: {error.strerror or error}") from error
         try:
             yield
         finally:

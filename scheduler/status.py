@@ -1,16 +1,19 @@
-"""How the measuring goes: coverage per source and week, doubtful figures, sizes, unfinished work."""
+"""How the measuring goes: coverage per source and week, and day by day, doubtful figures, sizes, unfinished work."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from storage import ledger, schema
+from scheduler.coverage_calendar import Calendar, calendar, cells_until, reach
+from scheduler.sizes import sizes
+from storage import frames, ledger, schema
 from storage.model import Cadence, Outcome
 from storage.periods import WEEK, day, floor, iso, preceding
 
@@ -30,7 +33,8 @@ class Status:
     troubles: list[dict[str, Any]] = field(default_factory=list)
     last_success: dict[str, int] = field(default_factory=dict)
     unfinished: list[str] = field(default_factory=list)
-    sizes: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)  # bytes, see `scheduler.sizes`
+    calendar: Calendar = field(default_factory=lambda: Calendar(Cadence.DAY, (), {}))
     figures: int = 0
     series: int = 0
     sequence: int = 0
@@ -43,6 +47,7 @@ class Status:
             "last_success": {s: iso(t) for s, t in self.last_success.items()},
             "unfinished_runs": self.unfinished,
             "bytes": self.sizes,
+            "calendar": self.calendar.to_dict(),
             "figures": self.figures,
             "series": self.series,
             "sequence": self.sequence,
@@ -59,7 +64,13 @@ def status(connection: Connection, folder: Path, *, now: int, weeks: int = 6, as
     since = listed[-1]
     cover: dict[str, dict[int, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     worst: dict[tuple[str, str], list[ledger.End]] = defaultdict(list)
-    for end, asked in _ends(connection, since, now, as_of):
+    cell, cells = cells_until(now, weeks)
+    ends = _ends(connection, min(since, reach(cells)), now, as_of)
+    cadences = frames.definitions(connection)
+    found.calendar = calendar((e for e, _ in ends), lambda series: cadences.of(series).cadence, cell, cells)
+    for end, asked in ends:
+        if asked < since:
+            continue
         label = end.label
         cover[end.source][floor(asked, Cadence.WEEK)][label] += 1
         if end.outcome in {Outcome.MISSING, Outcome.SUSPECT}:
@@ -86,28 +97,27 @@ def status(connection: Connection, folder: Path, *, now: int, weeks: int = 6, as
     sql = f"SELECT count(*), count(DISTINCT series_id) FROM ({_KNOWN})"
     found.figures, found.series = connection.exec_driver_sql(sql, (cut, cut, cut)).one()
     found.sequence = int(connection.exec_driver_sql("SELECT max(seq) FROM commits WHERE seq <= ?", (cut,)).scalar() or 0)
-    found.sizes = {"journal": _bytes(folder.glob("journal.sqlite3*")), "captures": _bytes((folder / "captures").rglob("*.warc.gz"))}
+    found.sizes = sizes(folder)
     return found
 
 
 def _ends(connection: Connection, since: int, now: int, as_of: int | None) -> list[tuple[ledger.End, int]]:
     """Ends of slots that were planned since a time, with when that was."""
-    planned = {row.id: row.time for row in connection.execute(schema.runs.select().where(schema.runs.c.time >= since))}
-    if not planned:
+    table = schema.runs.c
+    query = select(table.id, table.time, table.first_slot).where(table.time >= since, table.kind != ledger.BACKFILL)
+    rows = connection.execute(query).all()  # of backfills nothing is told here, and one can reach back for years
+    planned = {row.id: row.time for row in rows}
+    first = min((row.first_slot for row in rows if row.first_slot is not None), default=None)
+    if first is None:
         return []
-    first = connection.exec_driver_sql("SELECT min(first_slot) FROM runs WHERE time >= ?", (since,)).scalar()
     ends = ledger.ends(connection, since=first, until=now, as_of=as_of)
     return [(e, planned[e.run]) for e in ends if e.run in planned]
 
 
-def _bytes(paths: Any) -> int:
-    return sum(p.stat().st_size for p in paths)
-
-
-def coverage_frame(connection: Connection, *, as_of: int | None = None) -> pd.DataFrame:
-    """Slots per source, metric, topic, labels (text), week (epoch s) and outcome, with their count."""
+def coverage_frame(connection: Connection, *, as_of: int | None = None, sources: Iterable[str] | None = None) -> pd.DataFrame:
+    """Slots per source, metric, topic, labels (text), week (epoch s) and outcome, with their count. ``sources``: only of these."""
     rows: Counter[tuple[str, str, str, str, int, str]] = Counter()
-    for end in ledger.ends(connection, as_of=as_of):
+    for end in (e for source in ([None] if sources is None else sources) for e in ledger.ends(connection, source, as_of=as_of)):
         s = end.slot.series
         labels = ";".join(f"{k}={v}" for k, v in s.tags())
         rows[end.source, s.metric, s.topic, labels, floor(end.slot.time, Cadence.WEEK), str(end.outcome)] += 1

@@ -33,7 +33,10 @@ class JournalDamaged(UptakeError):  # noqa: N818  # likewise
 
 
 def engine_for(file: Path, *, writable: bool, busy: float = BUSY_SECONDS, cache: int = CACHE) -> Engine:
-    """An engine on a SQLite file. ``cache``: KiB of pages that each connection holds. Writers begin with the write lock (``BEGIN IMMEDIATE``), readers never take it."""
+    """An engine on a SQLite file. Writers begin with the write lock (``BEGIN IMMEDIATE``), readers never take it.
+
+    ``cache``: KiB of pages that each connection holds.
+    """
     engine = create_engine(
         URL.create("sqlite+pysqlite", database=str(file)),
         poolclass=QueuePool,
@@ -46,8 +49,8 @@ def engine_for(file: Path, *, writable: bool, busy: float = BUSY_SECONDS, cache:
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where the "begin" listener says so
         cursor = connection.cursor()
-        if writable:
-            cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")  # holds for a file that is made here; `storage.upkeep` gives space back
+        if writable and not cursor.execute("PRAGMA page_count").fetchone()[0]:  # later the pragma is a write, and waits for writers
+            cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")  # so that `storage.upkeep` can give space back
         cursor.execute("PRAGMA journal_mode=WAL" if writable else "PRAGMA query_only=ON")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=OFF")  # ids are ours; checking each of a million points costs a fifth

@@ -22,7 +22,7 @@ from trends.report_data import BasketReport, Origin, ReportData, Section, Troubl
 from trends.report_view import grouped, views
 from trends.summary_text import change_text, notes, share_of
 
-__all__ = ["BasketReport", "Origin", "ReportData", "Section", "Trouble", "build", "cite", "link", "render", "write"]
+__all__ = ["BasketReport", "Origin", "ReportData", "Section", "Trouble", "build", "cite", "library", "link", "render", "write"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -36,7 +36,7 @@ def render(report: ReportData) -> str:
     )
     environment.filters["link"] = link
     environment.filters["cite"] = cite
-    library, app = _library(), (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    vega, app = library(), (TEMPLATES / "report.js").read_text(encoding="utf-8")
     baskets, drawn = views(report)
     payload = {"light": charts.config(), "dark": charts.config(dark=True), "charts": drawn}
     return environment.get_template("report.html.j2").render(
@@ -44,9 +44,9 @@ def render(report: ReportData) -> str:
         baskets=baskets,
         troubles=grouped(report.troubles),
         style=_safe((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-        library=_safe(library),
+        library=_safe(vega),
         app=_safe(app),
-        policy=f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {_hash(library)} {_hash(app)}",
+        policy=f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {_hash(vega)} {_hash(app)}",
         payload=_safe(_json(payload)),
         palette={"light": charts.LIGHT, "dark": charts.DARK},
         outcomes=list(zip(charts.OUTCOMES, charts.OUTCOME_COLOURS, strict=True)),
@@ -67,7 +67,7 @@ def _safe(text: str) -> object:
 
 
 @cache
-def _library() -> str:
+def library() -> str:
     """Vega, Vega-Lite and Vega-Embed in one script, from vl-convert. Bundling takes seconds, hence once per process."""
     import vl_convert
 

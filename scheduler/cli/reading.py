@@ -27,10 +27,12 @@ def status(
 ) -> None:
     """What was measured, what is missing and why.
 
-    Coverage per source and week, what is cut off, sizes. Example: uptake status --weeks 12
+    Coverage per source and week, a calendar of the last 60 days (of weeks, where more than 8 are asked for), what is cut off,
+    sizes. Example: uptake status --weeks 12
     """
-    from scheduler.cli.collecting import WORDS
+    from scheduler.cli.calendar_view import show
     from scheduler.status import status as gather
+    from scheduler.words import WORDS
     from storage.periods import day, iso
 
     settings = config()
@@ -52,6 +54,10 @@ def status(
         typer.echo(table(rows, ["source", "week from", *outcomes], right=frozenset(range(2, 2 + len(outcomes)))))
     else:
         typer.echo("Nothing was measured in these weeks. `uptake collect` measures now.")
+    if found.calendar.sources:
+        typer.echo()
+        show(found.calendar)
+        typer.echo()
     for t in found.troubles:
         reason = t["outcome"].removeprefix("missing(").removesuffix(")")
         typer.echo(f"{t['source']}: {t['slots']} {WORDS.get(reason, reason)}; the last: {t['series']} at {t['time']}: {t['detail']}")
@@ -59,8 +65,16 @@ def status(
         typer.echo(f"{source}: newest figure seen {iso(seen)}")
     if found.unfinished:
         typer.echo(f"Cut off and to be gone on with by the next `uptake collect`: {', '.join(found.unfinished)}")
-    sizes = f"journal {size(found.sizes['journal'])}, raw responses {size(found.sizes['captures'])}"
-    typer.echo(f"{counted(found.figures, 'figure')} in {found.series:,} series; {sizes}")
+    typer.echo(f"{counted(found.figures, 'figure')} in {found.series:,} series; {_sizes(found.sizes)}")
+
+
+def _sizes(found: dict[str, int]) -> str:
+    """What takes how much room, and how much is left."""
+    parts = [f"journal {size(found['journal'])}", f"raw responses {size(found['captures'])}"]
+    if found["captures_reduced"]:
+        parts[-1] += f" ({size(found['captures_whole'])} whole, {size(found['captures_reduced'])} reduced)"
+    parts += [f"{words} {size(found[key])}" for key, words in (("library", "papers' texts"), ("reports", "reports")) if found[key]]
+    return f"{', '.join(parts)}; {size(found['disk_free'])} free on the disk"
 
 
 @app.command()

@@ -50,7 +50,7 @@ def test_without_a_network_there_is_a_report_and_one_plain_line_a_source(world: 
         assert "could not be reached" in lines[lines.index(told[0]) + 1]
     assert sum("could not be reached" in line for line in lines) == 3
     steps = [line for line in lines[lines.index("Next:") + 1 :] if not line.startswith("      ")]
-    assert [step.split()[:2] for step in steps] == [["uptake", "add"], ["export", "UPTAKE_GITHUB_TOKEN=…"], ["uptake", "collect"]]
+    assert [step.split()[:2] for step in steps] == [["uptake", "add"], ["export", "UPTAKE_GITHUB_TOKEN=…"], ["uptake", "run"]]
     assert "No figures" not in uptake("trends", "--until", "2026-04-06").out.splitlines()[0]
 
 

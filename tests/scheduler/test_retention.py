@@ -21,7 +21,7 @@ from warcio.archiveiterator import ArchiveIterator
 from crawlers import reduced as rewriting
 from crawlers.locks import HostLocks
 from crawlers.warc import CaptureWriter, Record, files_of, heading, load, records, scan
-from scheduler import retention
+from scheduler import reducing, retention
 from scheduler.config import load as load_config
 from scheduler.retention import Reduced, reduce_old
 from scheduler.trace import trace
@@ -318,7 +318,7 @@ def test_a_file_is_looked_at_once(store: Harness, server: Scripted, monkeypatch:
         looked.append(path.name)
         return inner(path)
 
-    monkeypatch.setattr(retention, "survey", survey)
+    monkeypatch.setattr(reducing, "survey", survey)
     for day in range(1, 4):
         store.collect(NOW + day * DAY)
         reduce(store, NOW + day * DAY)
@@ -339,7 +339,7 @@ def test_a_file_that_names_nobody_stays_and_is_not_looked_at_again(
     before = the_file(h).read_bytes()
     assert reduce(h) == Reduced()
     assert the_file(h).read_bytes() == before
-    monkeypatch.setattr(retention, "survey", pytest.fail)
+    monkeypatch.setattr(reducing, "survey", pytest.fail)
     assert reduce(h, LATER + 1) == Reduced()
 
 
@@ -381,7 +381,7 @@ def test_a_reduced_file_is_never_taken_for_the_file_of_a_run_with_a_similar_name
     folder.mkdir(parents=True)
     for name in ("toy-1.1.reduced", "toy-1.2", "toy-1.1.1", "toy-2.1"):
         (folder / f"{name}.warc.gz").touch()
-    assert retention._files(tmp_path, "toy", {"toy-1.1": "2026-11"}) == [("toy-1.1", "toy/2026-11/toy-1.1.1.warc.gz")]
+    assert reducing.files_of_runs(tmp_path, "toy", {"toy-1.1": "2026-11"}) == [("toy-1.1", "toy/2026-11/toy-1.1.1.warc.gz")]
 
 
 def test_a_source_that_is_at_work_is_left_to_the_next_call(store: Harness) -> None:
@@ -409,7 +409,7 @@ def test_while_a_source_is_reduced_nobody_asks_it(store: Harness, monkeypatch: p
         held.append(asyncio.run(beside()))
         return inner(*arguments)
 
-    monkeypatch.setattr(retention, "rewrite", rewrite)
+    monkeypatch.setattr(reducing, "rewrite", rewrite)
     reduce(store)
     assert held == [False]
     assert asyncio.run(beside())
@@ -468,7 +468,7 @@ def _dying(where: str) -> tuple[Any, str, Callable[..., Any]]:
         "before the journal": (Journal, "write", nothing),
         "in the journal": (Journal, "write", at_commit),
         "behind the journal": (Path, "unlink", nothing),
-        "gone": (retention, "settle", nothing),
+        "gone": (reducing, "settle", nothing),
         "before it is remembered": (retention, "_remember", nothing),
     }[where]
 

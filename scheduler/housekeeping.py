@@ -1,0 +1,130 @@
+"""What is done once a day, and by `uptake vacuum`: what is kept for too long goes, and the disk gets back what is free.
+
+The weekly figures are made up anew too, so that readings of all series stay quick.
+
+Each step goes on where the last call was stopped or killed, and one that fails leaves the others to be done. A source that
+is at work is left to the next call, and nobody is kept waiting for longer than moments, unless a rewrite is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from crawlers.locks import alone
+from scheduler.aging import forget, reduce_aged
+from scheduler.config import Config
+from scheduler.reducing import Reduced, never
+from scheduler.retention import reduce_old
+from storage import rollup
+from storage.journal import Journal
+from storage.model import UptakeError
+from storage.periods import DAY
+from storage.upkeep import WAIT, Compacted, compact
+
+LEFT_BEHIND = DAY  # seconds after which an unfinished file belongs to nobody: none takes that long to be written
+PARTS = ("captures", "reports")  # folders of the store in which files are written beside their place first
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """Files that processes left behind when they died."""
+
+    files: int = 0
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class Kept:
+    """What a call came to."""
+
+    people: Reduced = field(default_factory=Reduced)  # responses that may name people
+    aged: Reduced = field(default_factory=Reduced)  # responses older than their days
+    notes: int = 0  # former versions of what sources remembered
+    swept: Swept = field(default_factory=Swept)
+    journal: Compacted = field(default_factory=Compacted)
+    troubles: list[str] = field(default_factory=list)
+
+    @property
+    def freed(self) -> int:
+        """Bytes that the disk got back; below zero where a journal that others write to has grown by more."""
+        reduced = self.people + self.aged
+        return reduced.before - reduced.after + self.swept.bytes + self.journal.before - self.journal.after
+
+    def to_dict(self) -> dict[str, Any]:
+        journal = asdict(self.journal)
+        journal.pop("troubles")
+        return {
+            "people": asdict(self.people),
+            "aged": asdict(self.aged),
+            "notes": self.notes,
+            "temporary": asdict(self.swept),
+            "journal": journal,
+            "freed": self.freed,
+            "troubles": self.troubles,
+        }
+
+
+def housekeeping(
+    journal: Journal, settings: Config, now: int, *, rewrite: bool = False, wait: float = WAIT, stopping: Callable[[], bool] = never
+) -> Kept:
+    """Do all of it; ``now`` is epoch seconds. For a thread beside the loop: it ends soon after ``stopping`` says so.
+
+    ``rewrite``: also write the journal anew where that is the only way to make it smaller (writers wait meanwhile).
+    """
+    done = Kept()
+    with _telling(done.troubles), alone(journal.folder / "locks", "housekeeping") as free:
+        if not free:
+            done.troubles.append(f"another process is tidying up {journal.folder}; nothing was done here")
+            return done
+        with _telling(done.troubles):
+            done.people = reduce_old(journal, days=settings.keep_people_days, now=now, stopping=stopping)
+        with _telling(done.troubles):
+            done.aged = reduce_aged(journal, settings.keep_days_of, now=now, stopping=stopping)
+        with _telling(done.troubles):
+            done.notes = forget(journal, now=now, stopping=stopping)
+        with _telling(done.troubles):
+            done.swept = sweep(journal.folder, now)
+        with _telling(done.troubles), journal.write(now=now) as tx:
+            rollup.refresh(tx)
+        if not stopping():
+            with _telling(done.troubles):
+                done.journal = compact(journal.file, rewrite=rewrite, wait=wait, stopping=stopping)
+                done.troubles += done.journal.troubles
+    return done
+
+
+@contextmanager
+def _telling(troubles: list[str]) -> Iterator[None]:
+    """What goes wrong in a step is told, and the next one is done all the same."""
+    try:
+        yield
+    except UptakeError as error:
+        troubles.append(str(error))
+    except OSError as error:
+        troubles.append(f"{error.filename or 'the system'}: {error.strerror or error}")
+
+
+def sweep(folder: Path, now: int) -> Swept:
+    """Remove the unfinished files that dead processes left in a store."""
+    count = size = 0
+    for path in _unfinished(folder):
+        try:
+            found = path.lstat()
+            if now - found.st_mtime > LEFT_BEHIND:
+                path.unlink()
+                count, size = count + 1, size + found.st_size
+        except FileNotFoundError:
+            continue  # it was finished meanwhile
+    return Swept(count, size)
+
+
+def _unfinished(folder: Path) -> Iterator[Path]:
+    yield from folder.glob("*.part")
+    for part in PARTS:
+        for place, _, names in os.walk(folder / part):
+            yield from (Path(place) / name for name in names if name.endswith(".part"))

@@ -1,0 +1,164 @@
+"""A process that has imported everything, and forks a child for each command line: `uptake` without its start-up time.
+
+Orders are JSON lines on standard input. ``{"argv", "log", "clock", …}`` starts a child and gives its process id;
+``{"reap": pid}`` waits for it and gives its exit code, below zero for a signal. A child may be told to kill itself
+(``kill``: step, how-manieth time, when), may have no network (``alone``), waits for a busy journal for so many seconds
+(``busy``), and sees the time that its clock's file says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import json
+import mmap
+import os
+import socket
+import ssl
+import struct
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.faults.places import HOST
+
+_real_time, _real_lookup = time.time, socket.getaddrinfo
+_clock: mmap.mmap | None = None
+NO_NAMES: list[Path] = []  # while this file exists, nothing can be looked up
+CLONE_NEWNET = 0x40000000
+REACTOR = "twisted.internet.reactor"
+
+
+def now() -> float:
+    """The time with the offset that the test has written into the clock's file."""
+    return _real_time() + (struct.unpack("d", _clock[:8])[0] if _clock is not None else 0.0)
+
+
+def lookup(host: Any, *args: Any, **kwargs: Any) -> Any:
+    if host in {HOST, HOST.encode()}:
+        if NO_NAMES and NO_NAMES[0].exists():
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        host = "127.0.0.1"
+    return _real_lookup(host, *args, **kwargs)
+
+
+time.time = now  # before anything is imported that would keep the other one
+socket.getaddrinfo = lookup
+
+
+def install_sources() -> None:
+    """Make the suite's sources known as a third party's package does: by entry points."""
+    folder = Path(tempfile.mkdtemp(prefix="uptake-toys-"))
+    info = folder / "toys-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1\n", encoding="utf-8")
+    from tests.faults.spiders import ALL
+
+    lines = "".join(f"{cls.name} = tests.faults.spiders:{cls.__name__}\n" for cls in ALL)
+    (info / "entry_points.txt").write_text(f"[uptake.sources]\n{lines}", encoding="utf-8")
+    sys.path.insert(0, str(folder))
+
+
+def prepare() -> None:
+    """Import what a daemon needs, and let its libraries read our clock."""
+    from datetime import datetime, tzinfo
+    from functools import partial
+
+    for name in ("alembic.command", "uvicorn.protocols.http.h11_impl", "scheduler.cli.main", "scheduler.daemon", "scheduler.once"):
+        importlib.import_module(name)
+    import apscheduler.executors.base
+    import apscheduler.schedulers.base
+
+    import scheduler.config
+    from crawlers.catalog import sources
+    from crawlers.job import Manners
+
+    class Now(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.fromtimestamp(time.time(), tz)
+
+    apscheduler.executors.base.datetime = Now
+    apscheduler.schedulers.base.datetime = Now
+    setattr(scheduler.config, "Manners", partial(Manners, backoff=0.01))  # noqa: B010  # no key for it, and seconds each
+    ssl.SSLContext.set_default_verify_paths = lambda *_: None  # type: ignore[method-assign]  # nothing here speaks TLS
+    install_sources()
+    sources()
+
+
+def child(order: dict[str, Any]) -> int:
+    import scheduler.daemon
+    import scheduler.once
+
+    global _clock  # noqa: PLW0603  # a process has one clock
+    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.chdir(order["cwd"])
+    with Path(order["clock"]).open("rb") as file:
+        _clock = mmap.mmap(file.fileno(), 8, access=mmap.ACCESS_READ)
+    os.environ.update(order.get("env", {}))
+    time.tzset()
+    if order.get("no_names"):
+        NO_NAMES.append(Path(order["no_names"]))
+    if order.get("alone") and ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "no network of its own could be made")
+    for module in (scheduler.daemon, scheduler.once):  # programs of their own, by the real clock; they have their own tests
+        setattr(module, "duties", lambda *_: [])  # noqa: B010
+    if order.get("busy"):
+        from storage.journal import Journal
+
+        Journal.open.__func__.__kwdefaults__["busy"] = order["busy"]  # type: ignore[attr-defined]  # half a minute else
+    if order.get("kill"):
+        from tests.fakes.zygote import kill_at
+
+        kill_at(*order["kill"])
+    from scheduler.cli.main import run
+
+    return run(order["argv"])
+
+
+def learn(path: Path) -> None:
+    """Import what a child that came to its end had imported besides, so that the next ones need not."""
+    if path.exists():
+        for name in path.read_text(encoding="ascii").split():
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+        path.unlink()
+        assert REACTOR not in sys.modules, "a child could not choose its reactor any more"
+
+
+def main() -> None:
+    prepare()
+    learned = Path(tempfile.mkdtemp(prefix="uptake-learned-"))
+    known = set(sys.modules) | {REACTOR, "__mp_main__"}
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "reap" in order:
+            answer = os.waitstatus_to_exitcode(os.waitpid(order["reap"], 0)[1])
+            learn(learned / str(order["reap"]))
+            known |= set(sys.modules)
+        else:
+            answer = os.fork()
+            if answer == 0:
+                code = 70
+                try:
+                    code = child(order)
+                    if more := set(sys.modules) - known:
+                        (learned / str(os.getpid())).write_text("\n".join(sorted(more)), encoding="ascii")
+                except BaseException:
+                    sys.excepthook(*sys.exc_info())
+                finally:
+                    sys.stdout.flush()
+                    sys.stderr.flush()
+                    os._exit(code)
+        sys.stdout.write(f"{answer}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
