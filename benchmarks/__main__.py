@@ -1,6 +1,6 @@
 """Run the benchmarks and write ``benchmarks/RESULTS.md``.
 
-python -m benchmarks [--quick] [--days 1826] [crawl|collect|cli|journal|reading|match|archive|papers|daemon|influx|digest|trends ...]
+python -m benchmarks [--quick] [--days 1826] [crawl|collect|cli|journal|reading|match|archive|papers|daemon|influx|digest|trends|web ...]
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from benchmarks import (
     bench_match,
     bench_papers,
     bench_trends,
+    bench_web,
 )
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -68,6 +69,7 @@ def benchmarks(quick: bool, days: int) -> dict[str, Callable[[], list[Row]]]:
         ],
         "digest": lambda: bench_digest.rendering(500 // small),
         "trends": lambda: bench_trends.summarising(bench_trends.TOPICS // small),
+        "web": lambda: bench_web.serving(10_000 // small, days // small, 4 / small),
         "reading": lambda: _journal(bench_journal.reading(10_000 // small, days // small, 1 if quick else 3)),
     }
 

@@ -43,6 +43,9 @@ class Http(Section):
     host: str = Field(default="127.0.0.1", description="where the daemon listens; where others can reach it, it wants a token")
     port: int = Field(default=8321, ge=0, le=65535, description="its port; 0: any that is free")
     token_file: str | None = Field(default=None, description="or UPTAKE_HTTP_TOKEN: what readers from elsewhere must bear")
+    names: list[str] = Field(
+        default=[], description="host names under which readers ask for the pages, behind a proxy say; addresses need no mention"
+    )
 
 
 class Daemon(Section):

@@ -29,7 +29,8 @@ from scheduler.telling import line, plan
 from scheduler.troubles import Trouble
 from scheduler.visits import FIRST_RETRY, Visits
 from scheduler.watching import Watch
-from scheduler.web import Web, application, listen
+from scheduler.web import Web, listen
+from scheduler.web.opening import front_of
 from storage.journal import Journal
 from storage.model import UptakeError, UsageError
 from storage.periods import moment
@@ -70,7 +71,8 @@ class Daemon:
         self._sending = Sending(self._journal, self.settings)
         self._take_signals(asyncio.get_running_loop())
         http = self.settings.http
-        web = Web(application(self.health, self._scrape, self.settings.http_token), listen(http.host, http.port))
+        self.front = front_of(lambda: self.settings, self._journal, health=self.health, metrics=self._scrape, clock=self._clock)
+        web = Web(self.front.application(), listen(http.host, http.port))
         web.start()
         pulse = asyncio.ensure_future(heartbeat(self._beat, every=self._systemd.beat))
         try:
@@ -78,7 +80,7 @@ class Daemon:
             self._schedule()
             self._scheduler.start()
             self._sending.start()
-            self._say(f"Uptake is at work: {web.url}/healthz; Ctrl-C stops it, nothing is lost.")
+            self._say(f"Uptake is at work: {web.url}/ shows it, {web.url}/healthz how it does; Ctrl-C stops it, nothing is lost.")
             self._say(plan(self.settings, self._clock(), self._late()))
             self._systemd.ready(self._status())
             await self._until_stopped()
@@ -262,6 +264,7 @@ class Daemon:
         else:
             self.settings = settings
             self.service.manners = settings.manners
+            self.front.renew()
             await self.watch.begin(settings.enabled(), settings)
             self.watch.well("configuration")
             self._scheduler.remove_all_jobs()
@@ -285,6 +288,7 @@ class Daemon:
             self._scheduler.shutdown(wait=False)
         await web.stop()
         sent = await self._sending.stop(1.0)
+        await self.front.close()
         self.service.shutdown()
         took = time.monotonic() - self._stopped_at if self._stopped_at is not None else 0.0
         self._say(f"Stopped{'' if clean else ', some in the middle'} after {took:.1f} s; what was begun goes on at the next start.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,10 +115,10 @@ def _ends(connection: Connection, since: int, now: int, as_of: int | None) -> li
     return [(e, planned[e.run]) for e in ends if e.run in planned]
 
 
-def coverage_frame(connection: Connection, *, as_of: int | None = None) -> pd.DataFrame:
-    """Slots per source, metric, topic, labels (text), week (epoch s) and outcome, with their count."""
+def coverage_frame(connection: Connection, *, as_of: int | None = None, sources: Iterable[str] | None = None) -> pd.DataFrame:
+    """Slots per source, metric, topic, labels (text), week (epoch s) and outcome, with their count. ``sources``: only of these."""
     rows: Counter[tuple[str, str, str, str, int, str]] = Counter()
-    for end in ledger.ends(connection, as_of=as_of):
+    for end in (e for source in ([None] if sources is None else sources) for e in ledger.ends(connection, source, as_of=as_of)):
         s = end.slot.series
         labels = ";".join(f"{k}={v}" for k, v in s.tags())
         rows[end.source, s.metric, s.topic, labels, floor(end.slot.time, Cadence.WEEK), str(end.outcome)] += 1

@@ -59,12 +59,14 @@ def _suffix(d: Mapping[str, Any]) -> str:
     return words + {"suspect": ", held as doubtful", "retracted": ", withdrawn"}.get(d["state"], "")
 
 
-def trace(connection: Connection, captures: Path, series: Series, time: int | None = None, *, whole: bool = False) -> Trace:
-    """The figure of a series at a time (default: its newest). Raises `UsageError` where there is none."""
+def trace(
+    connection: Connection, captures: Path, series: Series, time: int | None = None, *, whole: bool = False, as_of: int | None = None
+) -> Trace:
+    """The figure of a series at a time (default: its newest), as known at a sequence. Raises `UsageError` where there is none."""
     series_id = find(connection, series)
     if series_id is None:
         raise UsageError(f"there is no series {series}{_near(connection, series)}")
-    points = frames.points(connection, [series_id])
+    points = frames.points(connection, [series_id], as_of=as_of)
     row = points.iloc[-1:] if time is None else points[points["time"] == time]
     if points.empty:
         raise UsageError(f"{series} has no figure yet; `uptake status` says why")
@@ -84,9 +86,10 @@ def trace(connection: Connection, captures: Path, series: Series, time: int | No
                 citation = member["text"]
             else:
                 pages.append(_page(captures, member, point["value"], whole=whole))
+    cut = 2**62 if as_of is None else as_of
     sql = (
         "SELECT r.value, r.bound, r.state, r.observed_at, c.recorded_at FROM revisions r JOIN commits c ON c.seq = r.seq_to"
-        " WHERE r.series_id = ? AND r.time = ? ORDER BY r.seq DESC"
+        " WHERE r.series_id = ? AND r.time = ? AND r.seq_to <= ? ORDER BY r.seq DESC"
     )
     revisions = [
         {
@@ -96,7 +99,7 @@ def trace(connection: Connection, captures: Path, series: Series, time: int | No
             "observed_at": iso(observed_at),
             "replaced_at": iso(replaced),
         }
-        for value, bound, state, observed_at, replaced in connection.exec_driver_sql(sql, (series_id, when))
+        for value, bound, state, observed_at, replaced in connection.exec_driver_sql(sql, (series_id, when, cut))
     ]
     parser = connection.exec_driver_sql(
         "SELECT r.parser FROM commits c JOIN runs r ON r.id = c.run WHERE c.seq = ?", (int(point["seq"]),)

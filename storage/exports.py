@@ -31,7 +31,8 @@ _NANOSECONDS = 1_000_000_000
 class Selection:
     """Which points to export; everything that is left out is not restricted.
 
-    ``since`` and ``until`` are epoch seconds, both included; ``as_of`` is a sequence of the journal.
+    ``since`` and ``until`` are epoch seconds, both included; ``as_of`` is a sequence of the journal. For pages: ``most``
+    points, in order of the series' ids, after the point (id, time) with which the page before ended.
     """
 
     metric: str | None = None
@@ -41,6 +42,9 @@ class Selection:
     until: int | None = None
     as_of: int | None = None
     suspect: bool = False
+    series: Sequence[Series] | None = None
+    after: tuple[int, int] | None = None
+    most: int | None = None
 
 
 EVERYTHING = Selection()
@@ -63,21 +67,31 @@ class Point:
         return f"{SUSPECT} {name}" if self.state is State.SUSPECT else name
 
 
+Pairs = Iterable[tuple[Series, list[Point]]]
+
+
 def read(connection: Connection, selection: Selection = EVERYTHING) -> Iterator[tuple[Series, list[Point]]]:
     """Series that have points to export, in order of metric, topic and labels, each with its points in time order."""
     catalogue = frames.catalogue(connection, metric=selection.metric, topics=selection.topics, as_of=selection.as_of)
     chosen = [
         (series, int(i))
         for series, i in zip(catalogue["series"], catalogue["id"], strict=True)
-        if selection.source is None or series.source == selection.source
+        if (selection.source is None or series.source == selection.source) and (selection.series is None or series in selection.series)
     ]
     low = -ALWAYS if selection.since is None else selection.since
     high = ALWAYS if selection.until is None else selection.until
     states = {State.GOOD, State.SUSPECT} if selection.suspect else {State.GOOD}
     citations: dict[int | None, str] = {None: ""}
-    for series, series_id in sorted(chosen, key=lambda pair: (pair[0].metric, pair[0].topic, pair[0].tags())):
-        rows = [row for row in frames.point_rows(connection, series_id, low, high, selection.as_of) if row[4] in states]
+    left = selection.most
+    for series, series_id in _in_order(chosen, selection):
+        start = max(low, selection.after[1] + 1) if selection.after is not None and series_id == selection.after[0] else low
+        rows = [row for row in frames.point_rows(connection, series_id, start, high, selection.as_of) if row[4] in states]
+        if left is not None:
+            rows = rows[:left]
+            left -= len(rows)
         if not rows:
+            if left == 0:
+                return
             continue
         wanted = {row[6] for row in rows}
         if len(citations) > _BATCH:
@@ -90,6 +104,13 @@ def read(connection: Connection, selection: Selection = EVERYTHING) -> Iterator[
                 for _, time, value, bound, state, seen, evidence, _ in rows
             ],
         )
+
+
+def _in_order(chosen: list[tuple[Series, int]], selection: Selection) -> list[tuple[Series, int]]:
+    if selection.most is None:
+        return sorted(chosen, key=lambda pair: (pair[0].metric, pair[0].topic, pair[0].tags()))
+    first = -1 if selection.after is None else selection.after[0]
+    return sorted((pair for pair in chosen if pair[1] >= first), key=lambda pair: pair[1])
 
 
 def _citations(connection: Connection, ids: Iterable[int | None]) -> dict[int | None, str]:
@@ -118,12 +139,12 @@ def number(value: float) -> str:
     return str(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)
 
 
-def write_csv(connection: Connection, out: IO[str], selection: Selection = EVERYTHING) -> int:
+def write_csv(connection: Connection, out: IO[str], selection: Selection = EVERYTHING, *, pairs: Pairs | None = None) -> int:
     """Write CSV in the columns of `storage.figures.COLUMNS`. Returns how many points were written."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     count = 0
-    for series, points in read(connection, selection):
+    for series, points in read(connection, selection) if pairs is None else pairs:
         head = (series.source, series.metric, series.topic, labels_text(series.tags()))
         writer.writerows((iso(p.time), *head, number(p.value), p.bound_text, iso(p.observed_at), p.citation) for p in points)
         count += len(points)
@@ -165,7 +186,7 @@ def _document(point: Point) -> dict[str, object]:
     return document | {"state": SUSPECT} if point.state is State.SUSPECT else document
 
 
-def write_parquet(connection: Connection, out: IO[bytes], selection: Selection = EVERYTHING) -> int:
+def write_parquet(connection: Connection, out: IO[bytes], selection: Selection = EVERYTHING, *, pairs: Pairs | None = None) -> int:
     """Write Parquet with the columns of the CSV, typed: times in UTC, values as doubles, what is empty as null."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -175,7 +196,7 @@ def write_parquet(connection: Connection, out: IO[bytes], selection: Selection =
     schema = pa.schema([pa.field(name, kind) for name, kind in zip(COLUMNS, types, strict=True)])
     count = 0
     with pq.ParquetWriter(out, schema) as writer:
-        for rows in _batched(_flat(connection, selection)):
+        for rows in _batched(_flat(read(connection, selection) if pairs is None else pairs)):
             columns = zip(*rows, strict=True)
             arrays = [pa.array(values, kind) for values, kind in zip(columns, types, strict=True)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
@@ -183,8 +204,8 @@ def write_parquet(connection: Connection, out: IO[bytes], selection: Selection =
     return count
 
 
-def _flat(connection: Connection, selection: Selection) -> Iterator[list[tuple[object, ...]]]:
-    for series, points in read(connection, selection):
+def _flat(pairs: Pairs) -> Iterator[list[tuple[object, ...]]]:
+    for series, points in pairs:
         head = (series.source, series.metric, series.topic, labels_text(series.tags()))
         yield [
             (

@@ -122,7 +122,8 @@ def _y(data: ChartData, mode: str) -> Spec:
         axis["values"] = [10.0**n for n in range(-3, 13) if low <= 10.0**n <= high] or [low * 1.15, high / 1.15]
     title = {"absolute": data.unit, "share": f"% of the basket’s {data.unit}", "log": f"{data.unit}, log scale"}[mode]
     kind = "log" if mode == "log" else "linear"
-    return {"scale": {"type": kind, "domain": [low, high], "nice": False, "zero": False}, "axis": axis, "title": title}
+    scale: Spec = {"type": kind, "domain": [low, high], "nice": False}
+    return {"scale": scale if mode == "log" else scale | {"zero": False}, "axis": axis, "title": title}
 
 
 def _description(data: ChartData) -> str:

@@ -7,7 +7,7 @@ its ``present`` is the moment that figures are judged fresh or stale at.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -207,18 +207,22 @@ def load(
     now: int,
     as_of: int | None = None,
     until: int | None = None,
+    since: int | None = None,
+    only: Callable[[Series], bool] | None = None,
 ) -> Panel:
     """Read the series of some topics and their denominators.
 
     ``now`` is the present (epoch seconds), moved back to ``until`` where that is earlier; points after it are left
-    out, also those that are planned for a time to come. ``as_of`` is a journal sequence.
+    out, also those that are planned for a time to come. ``as_of`` is a journal sequence. ``since`` and ``only`` keep
+    out points before a time and series that nobody asks for, where all of them would be too many.
     """
     keys = tuple(dict.fromkeys(topics))
     present = now if until is None else min(now, until)
     table = frames.catalogue(connection, topics=[*keys, ""], as_of=as_of)
-    wanted = {s: i for i, s in zip(table["id"].tolist(), table["series"].tolist(), strict=True) if s.topic or _is_total(s)}
+    pairs = zip(table["id"].tolist(), table["series"].tolist(), strict=True)
+    wanted = {s: i for i, s in pairs if (s.topic or _is_total(s)) and (only is None or only(s))}
     meaning = frames.definitions(connection)
-    read = frames.points(connection, list(wanted.values()), until=present, as_of=as_of)
+    read = frames.points(connection, list(wanted.values()), since=since, until=present, as_of=as_of)
     by_series = {int(str(i)): part for i, part in read.groupby("series_id", sort=False)}
     lines = [_line(series, meaning.of(series), by_series[i]) for series, i in wanted.items() if i in by_series]
     groups = sorted(

@@ -23,7 +23,7 @@ from trends.report_data import BasketReport, Origin, ReportData, Section, Troubl
 from trends.report_view import grouped, views
 from trends.summary_text import change_text, notes, share_of
 
-__all__ = ["BasketReport", "Origin", "ReportData", "Section", "Trouble", "build", "cite", "link", "names", "render", "write"]
+__all__ = ["BasketReport", "Origin", "ReportData", "Section", "Trouble", "build", "cite", "library", "link", "names", "render", "write"]
 
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 TEMPLATES = Path(__file__).parent / "templates"
@@ -39,7 +39,7 @@ def render(report: ReportData) -> str:
     environment.filters["link"] = link
     environment.filters["cite"] = cite
     environment.filters["names"] = names
-    library, app = _library(), (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    vega, app = library(), (TEMPLATES / "report.js").read_text(encoding="utf-8")
     baskets, drawn = views(report)
     payload = {"light": charts.config(), "dark": charts.config(dark=True), "charts": drawn}
     return environment.get_template("report.html.j2").render(
@@ -47,9 +47,9 @@ def render(report: ReportData) -> str:
         baskets=baskets,
         troubles=grouped(report.troubles),
         style=_safe((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-        library=_safe(library),
+        library=_safe(vega),
         app=_safe(app),
-        policy=f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {_hash(library)} {_hash(app)}",
+        policy=f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {_hash(vega)} {_hash(app)}",
         payload=_safe(_json(payload)),
         palette={"light": charts.LIGHT, "dark": charts.DARK},
         outcomes=list(zip(charts.OUTCOMES, charts.OUTCOME_COLOURS, strict=True)),
@@ -70,7 +70,7 @@ def _safe(text: str) -> object:
 
 
 @cache
-def _library() -> str:
+def library() -> str:
     """Vega, Vega-Lite and Vega-Embed in one script, from vl-convert. Bundling takes seconds, hence once per process."""
     import vl_convert
 

@@ -10,7 +10,8 @@ import typer
 
 from scheduler.cli.app import app
 from scheduler.cli.common import Json, Progress, config, counted, moment, now, print_json, tell_terms, writing
-from storage.model import Reason, UptakeError, UsageError
+from scheduler.words import WORDS
+from storage.model import UptakeError, UsageError
 
 if TYPE_CHECKING:
     from crawlers.engine import CrawlService, Report
@@ -216,19 +217,3 @@ def as_dict(report: Report) -> dict[str, Any]:
         "remark": report.remark,
         "details": [{"series": str(m.slot.series), "time": m.slot.time, "reason": str(m.reason), "detail": m.detail} for m in t.details],
     }
-
-
-WORDS = {
-    str(Reason.ROBOTS): "robots.txt does not allow it",
-    str(Reason.TOO_LARGE): "the answer was too large",
-    str(Reason.TRUNCATED): "the answer was cut off",
-    str(Reason.BLOCKED): "the site refused",
-    str(Reason.THROTTLED): "the site asked to slow down",
-    str(Reason.PARSE_ERROR): "the answer could not be read",
-    str(Reason.NOT_FOUND): "not found there",
-    str(Reason.UNREACHABLE): "could not be reached",
-    str(Reason.BUDGET): "today's allowance is spent",
-    str(Reason.DOWNTIME): "nobody measured when it was time",
-    str(Reason.UNANSWERED): "no answer spoke of it",
-    "suspect": "held as doubtful",
-}

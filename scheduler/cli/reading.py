@@ -31,10 +31,10 @@ def status(
     sizes. Example: uptake status --weeks 12
     """
     from scheduler.cli.calendar_view import show
-    from scheduler.cli.collecting import WORDS
     from scheduler.sole import running
     from scheduler.status import status as gather
     from scheduler.troubles import told
+    from scheduler.words import WORDS
     from storage.influx.standing import standing_of
     from storage.periods import day, iso
 

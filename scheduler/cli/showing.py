@@ -236,8 +236,8 @@ def write_report(
 
 def troubles(connection: Connection, settings: Config, view: View) -> list[Trouble]:
     """What could not be measured lately, per source and reason, in plain words."""
-    from scheduler.cli.collecting import WORDS
     from scheduler.status import status
+    from scheduler.words import WORDS
     from trends.report import Trouble
 
     found = status(connection, settings.store, now=view.until or view.now, weeks=2, as_of=view.sequence)

@@ -1,0 +1,1 @@
+"""What people are shown: each module gives one page."""
