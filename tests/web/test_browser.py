@@ -39,7 +39,7 @@ LOOKS = {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(site: Site, locked: Site) -> Iterator[Browser]:  # both are made first: while Playwright is open, no other loop can run here
     with sync_playwright() as playwright:
         try:
             made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
