@@ -137,7 +137,6 @@ class Daemon:
             try:
                 visit = await self.visits.visit(setup, setting.schedule, again=again)
             except Exception as error:  # one source must not cost the others
-                logger.warning("%s: %s", name, error, exc_info=None if isinstance(error, UptakeError) else error)
                 self.watch.failed(name, error)
                 self._come_again(name, self._clock() + FIRST_RETRY, again=again)
                 return
@@ -157,7 +156,6 @@ class Daemon:
             try:
                 said = await duty.work(self._clock())
             except Exception as error:  # told, and done again next time
-                logger.exception("%s failed", duty.name)
                 self.watch.failed(duty.name, error)
                 return
             self.watch.well(duty.name)
@@ -254,7 +252,11 @@ class Daemon:
         self._systemd.reloading()
         try:
             settings = await asyncio.to_thread(self._reload)
-            fixed = [("[store] path", settings.store, self.settings.store), ("[http]", settings.http, self.settings.http)]
+            fixed = [
+                ("[store] path", settings.store, self.settings.store),
+                ("[http]", settings.http, self.settings.http),
+                ("[influxdb]", settings.influxdb, self.settings.influxdb),
+            ]
             for what, new, old in fixed:
                 if new != old:
                     raise UsageError(f"{what} can only be changed by a restart")
@@ -267,7 +269,9 @@ class Daemon:
             self.front.renew()
             await self.watch.begin(settings.enabled(), settings)
             self.watch.well("configuration")
-            self._scheduler.remove_all_jobs()
+            for job in self._scheduler.get_jobs():
+                if not job.id.startswith("again:"):  # what is to be tried again is so whatever the schedule says
+                    job.remove()
             self._schedule()
             self._say("The configuration was read again.\n" + plan(settings, self._clock(), self._late()))
         self._systemd.ready(self._status())

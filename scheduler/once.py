@@ -12,6 +12,7 @@ from scheduler import schedule
 from scheduler.config import Config
 from scheduler.duties import duties
 from scheduler.telling import line
+from scheduler.troubles import disk
 from scheduler.visits import Visits
 from storage.journal import Journal
 from storage.lookups import recall_text
@@ -38,22 +39,32 @@ async def _main(settings: Config, journal: Journal) -> tuple[list[Report], list[
         loop.add_signal_handler(name, lambda: ending.append(loop.create_task(service.close(settings.daemon.stop_within))))
     try:
         due = [n for n, s in settings.sources.items() if s.enabled and visits.due(settings.setup(n), s.schedule)]
-        found = await asyncio.gather(*(_visit(settings, visits, name) for name in due))
-        if not due:
+        full = next((t for t in disk(settings.store, settings.daemon.disk_free * 1_000_000) if t.grave), None)
+        found = await asyncio.gather(*(_visit(settings, visits, name) for name in due)) if full is None else []
+        failed = [name for name, reports in zip(due, found, strict=False) if reports is None]
+        if full is not None:
+            logger.warning("%s", full.text)
+            failed.append("disk")
+        elif not due:
             logger.info("nothing is due")
         if not service.stopping:
-            failed = await _duties(settings, journal, service)
+            failed += await _duties(settings, journal, service)
         await asyncio.gather(*ending)
     finally:
         service.shutdown()
     if ending:
         raise UptakeError("stopped; what was captured is kept, and the same command goes on from there")
-    return [report for reports in found for report in reports], failed
+    return [report for reports in found for report in reports or []], failed
 
 
-async def _visit(settings: Config, visits: Visits, name: str) -> list[Report]:
+async def _visit(settings: Config, visits: Visits, name: str) -> list[Report] | None:
+    """None: the visit as a whole failed, which must not cost the others."""
     setup, setting = settings.setup(name), settings.sources[name]
-    visit = await visits.visit(setup, setting.schedule)
+    try:
+        visit = await visits.visit(setup, setting.schedule)
+    except Exception as error:
+        logger.error("%s: %s", name, error, exc_info=None if isinstance(error, UptakeError) else error)  # noqa: TRY400
+        return None
     if not visit.stopped:
         logger.info("%s", line(setup, visit, schedule.next_time(setting.schedule, visit.time)))
     return visit.reports

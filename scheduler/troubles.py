@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from scheduler.catchup import DAEMON
 from scheduler.jobs import Setup
-from storage import absences, ledger
+from storage import absences
 from storage.lookups import recall_text
 from storage.periods import iso
 
@@ -73,8 +73,8 @@ def blind(connection: Connection, setup: Setup, after: int) -> list[Trouble]:
     last = absences.recent(connection, setup.name, after)
     if len(last) < after or any(b.measured or not b.finished for b in last):
         return []
-    ends = [e for e in ledger.ends(connection, setup.name, since=None) if e.run == last[0].run] if after else []
-    said = f"; the last reason: {ends[-1].reason.replace('_', ' ')}, {ends[-1].detail}" if ends else ""
+    why = absences.last_reason(connection, last[0].run) if last else None
+    said = f"; the last reason: {why[0].replace('_', ' ')}, {why[1]}" if why else ""
     text = f"{setup.source.title}: nothing could be measured in the last {after} collections, since {iso(last[-1].time)}{said}"
     return [Trouble(f"blind:{setup.name}", text)]
 

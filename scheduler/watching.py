@@ -40,7 +40,6 @@ class Watch:
         self.metrics.started.set(clock())
         with journal.read() as connection:
             self.troubles = Troubles({key: since for key, (since, _) in told(connection).items()})
-        self._success: dict[str, int] = {}
         self._lag = 0.0
 
     async def begin(self, setups: Sequence[Setup], settings: Config | None = None) -> None:
@@ -59,9 +58,7 @@ class Watch:
     def visited(self, setup: Setup, visit: Visit) -> None:
         self.metrics.visited(setup.name, visit.reports)
         self.well(setup.name)
-        self.well("journal")
         if any(r.tally.measured or r.tally.suspect for r in visit.reports):
-            self._success[setup.name] = visit.time
             self.metrics.success.labels(setup.name).set(visit.time)
         with self._journal.read() as connection:
             self._update(f"blind:{setup.name}", blind(connection, setup, self._settings.daemon.blind_after))
@@ -69,7 +66,12 @@ class Watch:
     def failed(self, what: str, error: Exception) -> None:
         """A visit or a duty that failed as a whole: where the store refuses, nothing can be kept."""
         self.metrics.errors.labels(what).inc()
-        grave = isinstance(error, UptakeError) and what != "configuration"
+        foreseen = isinstance(error, UptakeError)
+        if not foreseen:
+            logger.error("%s failed", what, exc_info=error)
+        elif f"failed:{what}" in self.troubles.now:  # when it begins, it is told below
+            logger.warning("%s: %s", what, error)
+        grave = foreseen and what != "configuration"
         self._update(f"failed:{what}", [Trouble(f"failed:{what}", f"{what}: {error}", grave=grave)])
 
     def well(self, what: str) -> None:

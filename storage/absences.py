@@ -75,4 +75,12 @@ def recent(connection: Connection, source: str, count: int) -> list[Brief]:
     return found
 
 
-__all__ = ["Brief", "last_slots", "lost", "recent"]
+def last_reason(connection: Connection, run: str) -> tuple[str, str] | None:
+    """Reason and detail of the last slot that a run left without a number, None if it left none."""
+    ends = schema.slot_ends.c
+    query = select(ends.reason, ends.detail).where(ends.run == run, ends.outcome == str(Outcome.MISSING)).order_by(ends.slot.desc())
+    row = connection.execute(query.limit(1)).first()
+    return None if row is None else (row.reason, row.detail)
+
+
+__all__ = ["Brief", "last_reason", "last_slots", "lost", "recent"]

@@ -20,6 +20,7 @@ from typing import IO, Any
 import pytest
 
 from scheduler.sole import running
+from storage.periods import read_time
 from tests.fakes.github import FakeGitHub
 from tests.fakes.influx_servers import TOKEN, front, influx
 from tests.fakes.influx_servers import running as running_servers
@@ -178,6 +179,9 @@ def test_a_new_configuration_is_taken_and_a_bad_one_refused(tmp_path: Path, gith
         (tmp_path / "uptake.toml").write_text("[crawl]\ndelay = 'slow'\n", encoding="utf-8")
         d.process.send_signal(signal.SIGHUP)
         d.said(r"refused, the former one stays: .*\[crawl\] delay")
+        configure(tmp_path, github, '\n[influxdb]\nurl = "http://127.0.0.1:1"\nbucket = "other"\n')
+        d.process.send_signal(signal.SIGHUP)
+        d.said(r"\[influxdb\] can only be changed by a restart")
         assert d.health()["status"] == "degraded"
         assert "configuration" in d.health()["reasons"][0]
         configure(tmp_path, github, '\n[topics.beta]\ngithub = "made-up/beta"\n[baskets.more]\ntopics = ["beta"]\n')
@@ -186,6 +190,18 @@ def test_a_new_configuration_is_taken_and_a_bad_one_refused(tmp_path: Path, gith
         d.until(lambda: d.health()["status"] == "green", "the trouble is over")
         d.process.send_signal(signal.SIGTERM)
         assert d.process.wait(10) == 0
+
+
+def test_what_is_to_be_tried_again_soon_is_so_with_a_new_configuration_too(tmp_path: Path, github: FakeGitHub) -> None:
+    github.fail(status=503, body=b"{}", times=999, when=lambda a: a.path != "/robots.txt")
+    configure(tmp_path, github)
+    with daemon(tmp_path) as d:
+        d.said(r"github: 0 of \d+ measured")
+        soon = d.health()["next"]["github"]
+        d.process.send_signal(signal.SIGHUP)
+        d.said(r"configuration was read again")
+        assert d.health()["next"]["github"] == soon
+    assert read_time(soon) < time.time() + 20 * 60, "not only when the schedule calls"
 
 
 def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path: Path, github: FakeGitHub) -> None:
@@ -255,6 +271,16 @@ def test_all_that_is_due_can_be_done_once(tmp_path: Path, github: FakeGitHub) ->
     assert again.returncode == 0
     assert "nothing is due" in again.stderr
     assert len(github.log) == asked
+
+
+def test_without_room_nothing_is_fetched_by_a_timer_either(tmp_path: Path, github: FakeGitHub) -> None:
+    configure(tmp_path, github)
+    config = tmp_path / "uptake.toml"
+    config.write_text(config.read_text(encoding="utf-8").replace("disk_free = 0", "disk_free = 1000000000"), encoding="utf-8")
+    done = uptake("--config", config, "run", "--once")
+    assert done.code == 1
+    assert "nothing new is fetched until there is room" in done.err
+    assert github.log == []
 
 
 def test_series_reach_the_server_by_themselves_and_one_that_falls_silent_holds_nothing_up(tmp_path: Path, github: FakeGitHub) -> None:
