@@ -61,6 +61,7 @@ def test_the_token_is_wanted_everywhere_but_for_the_light_and_the_login(locked: 
         assert locked.get(path).status == 401, path
         assert locked.get(path, authorization=f"Bearer {TOKEN}").status == 200, path
     assert locked.get("/healthz").json == {"status": "yellow"}
+    assert locked.get("/livez").text == "alive"
     assert locked.get("/login").status == 200
     assert locked.get("/static/app.css").status == 200
     to_login = locked.get("/baskets/toys?scale=log", accept="text/html")
