@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(VENV)/uv/bin/uv
 STAMP := $(VENV)/.ready
 
-.PHONY: env run stack test soak lint bench docs lock clean
+.PHONY: env run stack test soak lint bench docs pictures lock clean
 
 env: $(STAMP)
 
@@ -45,6 +45,9 @@ bench: env
 
 docs: env
 	@$(BIN)/python -m scheduler.docs
+
+pictures: env
+	@UPTAKE_PICTURES=$(CURDIR)/docs $(BIN)/python -m pytest -q tests/web/test_browser.py -k pictures
 
 lock: env
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --group dev --extra cluster pyproject.toml --output-file requirements.lock

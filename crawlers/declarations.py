@@ -74,7 +74,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a topic's name matches at a source: shown by ``uptake check`` and ``uptake add``, stored nowhere."""
+    """What a topic's name matches at a source: shown by ``uptake check`` and ``uptake add``, and kept as words."""
 
     topic: str
     text: str

@@ -289,7 +289,7 @@ def _manners(service: CrawlService, setup: Setup) -> Manners:
 
 
 async def preview(service: CrawlService, setup: Setup, *, now: int, topics: Sequence[str] | None = None) -> Report:
-    """What each topic's name matches at a source. Nothing is stored."""
+    """What each topic's name matches at a source. No figure and no response is stored."""
     chosen = {k: t for k, t in setup.topics.items() if (topics is None or k in topics) and setup.source.name_of(t) is not None}
     run = ledger.Run(f"{setup.name}-preview", setup.name, "preview", now, 0, setup.source.parser, ())
     job = Job(run=run.id, mode=Mode.PREVIEW, now=now, topics=chosen, options=setup.options, endpoints=setup.endpoints)

@@ -1,10 +1,17 @@
-"""Settings for all tests: performance is the benchmarks' business, so no example has a deadline."""
+"""Settings for all tests: performance is the benchmarks' business, so no example has a deadline. Sites that several rooms look at."""
+
+from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.web.site import Site
 
 settings.register_profile("uptake", deadline=None)
 settings.load_profile("uptake")
@@ -16,3 +23,33 @@ def no_certificates() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl.SSLContext, "set_default_verify_paths", lambda _: None)
         yield
+
+
+# The web, on stores that are only read. What it takes is imported where it is wanted: most tests want none of it.
+
+
+@pytest.fixture(scope="session")
+def web_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.web.site import fill
+
+    folder = tmp_path_factory.mktemp("web")
+    fill(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site(web_store: Path) -> Iterator[Site]:
+    """Open to whoever is on this machine."""
+    from tests.web.site import serving
+
+    with serving(web_store, clerks=2) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def locked(web_store: Path) -> Iterator[Site]:
+    """It wants a token."""
+    from tests.web.site import TOKEN, serving
+
+    with serving(web_store, TOKEN) as served:
+        yield served

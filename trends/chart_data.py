@@ -12,14 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from storage.model import Bound, Cadence, Kind
-from storage.periods import WEEK
-from trends import readings, wording
+from storage.model import Bound, Cadence
+from trends import bands, readings, wording
 from trends.chart_frame import events, seams, strip
+from trends.chart_share import intervals_of, parts_of, shares_of
 from trends.line_ends import apart, pixel
 from trends.panel import Evidence, Floats, Group, Ints, Panel, Points, summable
 
-SMALL = 2.0  # percent of the basket that may be missing from a share, which then is an estimate
+BANDS = {"absolute": ("l", "h"), "share": ("f", "g"), "log": ("l", "h")}  # columns of intervals by mode
+MOST = 12  # lines among which bands can be told apart
+CLEAR = 1.6  # times the highest value that an interval may raise the top of a chart to
 SPARSE = 40  # points per line up to which each is drawn
 
 
@@ -28,7 +30,9 @@ class ChartData:
     """One chart.
 
     ``figures`` is CSV with a head: topic number k, time t (epoch s), value v, share s, runs r and q (by value, by share),
-    bound b, imported o, evidence number e, drawn mark m, held back x; ``marks`` says which kinds of marks there are.
+    bound b, imported o, evidence number e, drawn mark m, held back x; where any figure has a 95 % interval also that of its
+    value (l, h) and of its share (f, g), and how many times Poisson's its scatter is (w). ``marks`` says which kinds of marks
+    there are, ``banded`` which modes have intervals.
     ``ends``: one label per topic with its pixel by mode. ``strip``: see `trends.chart_frame.strip`. ``domain``: first
     and last time (epoch s). ``ranges``: lowest and highest value by mode. ``shown``: numbers of the topics with figures.
     """
@@ -40,6 +44,7 @@ class ChartData:
     shown: tuple[int, ...]
     figures: str
     marks: frozenset[str]
+    banded: frozenset[str]
     evidence: tuple[str, ...]
     ends: tuple[dict[str, object], ...]
     strip: str
@@ -55,20 +60,33 @@ class ChartData:
         return tuple(mode for mode in ("absolute", "share", "log") if mode in self.ranges)
 
 
-def chart_data(panel: Panel, group: Group, titles: Mapping[str, str], coverage: pd.DataFrame | None = None) -> ChartData | None:
-    """The chart of a group over a basket's topics (key → title, in order); None where no topic has two values to draw."""
+def chart_data(
+    panel: Panel, group: Group, titles: Mapping[str, str], coverage: pd.DataFrame | None = None, *, shown: int | None = None
+) -> ChartData | None:
+    """The chart of a group over a basket's topics (key → title, in order); None where no topic has two values to draw.
+
+    Of at most `MOST` topics it has intervals; ``shown`` says how many will be left (`trends.chart_window.only`), if not all.
+    """
     drawn = {topic: drawn_points(group, panel, topic) for topic in titles}
     if not any(len(p) > 1 for p in drawn.values()):
         return None
-    shares = shares_of(group, {t: p for t, p in drawn.items() if len(p)})
+    filled = {t: p for t, p in drawn.items() if len(p)}
+    parts = parts_of(group, filled)
+    shares = shares_of(group, filled, parts)
+    banded = bands.by_chance(group.metric) and (shown or len(filled)) <= MOST
+    sure = intervals_of(group, filled, parts) if banded and parts is not None else {}
     keys, rows, cited = list(titles), [], _Numbered()
     sparse = max(len(p) for p in drawn.values()) <= SPARSE
     for topic, points in drawn.items():
         rows.append(_rows(panel, group, keys.index(topic), points, cited=cited, shares=shares.get(topic), sparse=sparse))
+        if len(points) and banded:
+            rows[-1] = _banded(rows[-1], points, sure.get(topic))
         for line in group.of(topic):
             held = line.suspects
             rows.append(_rows(panel, group, keys.index(topic), held, cited=cited, held_back=True))
     frame = pd.concat([r for r in rows if len(r)], ignore_index=True)
+    if "l" in frame and not frame["l"].notna().any():
+        frame = frame.drop(columns=["l", "h", "f", "g", "w"])
     good = frame[frame["x"] == 0]
     ranges = _ranges(good)
     first = int(good["t"].min())
@@ -80,6 +98,7 @@ def chart_data(panel: Panel, group: Group, titles: Mapping[str, str], coverage: 
         tuple(sorted(set(good["k"].tolist()))),
         _csv(frame),
         _marks(frame),
+        banded_modes(frame),
         tuple(cited.texts),
         tuple(_ends(good, list(titles.values()), ranges, (first, panel.present))),
         strip(panel, group, list(titles), coverage, first),
@@ -96,13 +115,33 @@ def _csv(frame: pd.DataFrame) -> str:
     """Columns as text; whole values without their ``.0``, which would be a fifth of the page."""
     whole = (frame["v"] % 1 == 0).all()
     plain = frame.astype({"v": "int64"}) if whole else frame
+    if "l" in frame:
+        rounded = {c: frame[c].map(lambda x: "" if pd.isna(x) else f"{x:.4g}") for c in ("l", "h", "f", "g", "w")}
+        plain = plain.assign(**rounded)
     return plain.to_csv(index=False, lineterminator="\n")
 
 
 def _marks(frame: pd.DataFrame) -> frozenset[str]:
     drawn = frame[(frame["m"] == 1) & (frame["x"] == 0)]
     names = {"imported": (drawn["o"] == 1).any(), "measured": (drawn["o"] == 0).any(), "held back": (frame["x"] == 1).any()}
+    names |= {"at least": (drawn["b"] == Bound.AT_LEAST).any(), "estimate": (drawn["b"] == Bound.ESTIMATE).any()}
     return frozenset(name for name, there in names.items() if there)
+
+
+def banded_modes(frame: pd.DataFrame) -> frozenset[str]:
+    """The modes in which some figure of a chart has an interval."""
+    return frozenset(mode for mode, (low, _) in BANDS.items() if low in frame and frame[low].notna().any())
+
+
+def _banded(rows: pd.DataFrame, points: Points, share: tuple[Floats, Floats] | None) -> pd.DataFrame:
+    """Rows with the intervals of their figures; what is a bound or an estimate has none."""
+    exact = points.bounds == Bound.EXACT
+    counts = np.where(exact, points.values, np.nan)
+    spread = bands.scatter(counts, rows["r"].to_numpy("int64"))
+    low, high = bands.rate(counts, spread)
+    none = np.full(len(rows), np.nan)
+    below, above = share if share is not None else (none, none)
+    return rows.assign(l=low, h=high, f=below, g=above, w=np.where(exact, spread, np.nan))
 
 
 def drawn_points(group: Group, panel: Panel, topic: str) -> Points:
@@ -110,18 +149,14 @@ def drawn_points(group: Group, panel: Panel, topic: str) -> Points:
     return readings.weeks(group.metric, points) if len(points) and readings.by_week(group.metric, points) else points
 
 
-def _weekly(group: Group) -> bool:
-    return summable(group.metric) and group.metric.cadence in {Cadence.HOUR, Cadence.DAY}
-
-
 def unit_of(group: Group) -> str:
     """The unit of a chart's axis: ``stars``, ``postings per month``."""
     unit = group.metric.unit or "count"
-    return f"{unit} per {'week' if _weekly(group) else group.metric.cadence}" if summable(group.metric) else unit
+    return f"{unit} per {'week' if readings.weekly(group.metric) else group.metric.cadence}" if summable(group.metric) else unit
 
 
 def _format(group: Group) -> str:
-    if _weekly(group) or (summable(group.metric) and group.metric.cadence is Cadence.WEEK):
+    if readings.weekly(group.metric) or (summable(group.metric) and group.metric.cadence is Cadence.WEEK):
         return "week of %-d %b %Y"
     return "%B %Y" if summable(group.metric) and group.metric.cadence in {Cadence.MONTH, Cadence.YEAR} else "%-d %b %Y"
 
@@ -159,7 +194,7 @@ def _rows(
     held_back: bool = False,
 ) -> pd.DataFrame:
     n = len(points)
-    runs = _runs(group, points)
+    runs = readings.line_runs(group.metric, points)
     alone = np.bincount(runs, minlength=1)[runs] == 1 if n else np.array([], dtype="bool")
     marked = alone | (points.bounds != Bound.EXACT) | sparse
     share, share_runs = shares if shares is not None and n else (np.full(n, np.nan), runs)
@@ -181,79 +216,24 @@ def _rows(
     )
 
 
-def _runs(group: Group, points: Points) -> Ints:
-    """Where lines break: at gaps by each part's own pace, and where imported figures end and measured ones begin."""
-    result = np.zeros(len(points), dtype="int64")
-    for imported in (False, True):
-        mine = points.imported == imported
-        if mine.any():
-            times = points.times[mine]
-            usual = max(readings.pace(group.metric, times), WEEK if _weekly(group) else 0, _median(times))
-            result[mine] = readings.runs(times, usual)
-    return result
-
-
-def _median(times: Ints) -> float:
-    return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-
-
-def shares_of(group: Group, drawn: Mapping[str, Points]) -> dict[str, tuple[Floats, Ints]]:
-    """Per topic: its share of the basket (percent, NaN where unknown) and the runs of its share's line.
-
-    As in the summary, a level counts until it is older than two of its own periods. A topic is in play from its
-    first to its last value; where one in play has no such figure its last one tells how much is missing: under `SMALL`
-    percent the share is given without it, else there is none. A line breaks where a topic of more than that enters
-    or leaves the basket.
-    """
-    if len(drawn) < 2 or group.metric.kind in {Kind.SHARE, Kind.INDEX}:
-        return {}
-    columns = {t: pd.Series(p.values, index=readings.buckets(group.metric, p.times)) for t, p in drawn.items()}
-    table = pd.DataFrame({t: c[~c.index.duplicated(keep="last")] for t, c in columns.items()}).sort_index()
-    known = table.ffill().where(table.bfill().notna())  # in play: some value before and some after
-    stands = table if summable(group.metric) else table.fillna(_still_fresh(group, drawn, table))
-    whole = stands.sum(axis=1)
-    missing = known.where(stands.isna()).sum(axis=1)
-    sound = (whole > 0) & (100 * missing <= SMALL * (whole + missing)) & (known.notna().sum(axis=1) > 1)
-    share = table.div(whole, axis=0).mul(100).where(sound, other=np.nan)
-    moved = _composition(known, whole)
-    result = {}
-    for topic, points in drawn.items():
-        at = readings.buckets(group.metric, points.times)
-        runs = _runs(group, points) + moved.reindex(at).fillna(0).to_numpy("int64") * 1000
-        result[topic] = (share[topic].reindex(at).to_numpy("float64"), runs)
-    return result
-
-
-def _still_fresh(group: Group, drawn: Mapping[str, Points], table: pd.DataFrame) -> pd.DataFrame:
-    """Per topic the last value, for as long as it is not stale and another follows."""
-    at = pd.Series(table.index, index=table.index)
-    filled = {}
-    for topic, points in drawn.items():
-        column = table[topic]
-        age = at - at.where(column.notna()).ffill()
-        filled[topic] = column.ffill().where((age <= 2 * readings.pace(group.metric, points.times)) & column.bfill().notna())
-    return pd.DataFrame(filled)
-
-
-def _composition(known: pd.DataFrame, whole: pd.Series) -> pd.Series:
-    """A number that grows whenever a topic of weight enters or leaves the basket."""
-    present = known.notna()
-    weight = known.div(whole.where(whole > 0), axis=0).mul(100)
-    changed = present.ne(present.shift(fill_value=False)) & (weight.fillna(0).combine(weight.shift().fillna(0), np.maximum) > SMALL)
-    return changed.any(axis=1).cumsum()
-
-
 def _ranges(good: pd.DataFrame) -> dict[str, tuple[float, float]]:
     """The vertical range of each mode that can be drawn."""
     low, high = min(0.0, float(good["v"].min())), float(good["v"].max())
-    found = {"absolute": (low, high * 1.04 if high > low else low + 1)}
+    top = _top(good, "h", high)
+    found = {"absolute": (low, top * 1.04 if top > low else low + 1)}
     share = good["s"].dropna()
     if len(share) > 1:
-        found["share"] = (0.0, min(100.0, float(share.max()) * 1.04 or 1.0))
+        found["share"] = (0.0, min(100.0, _top(good, "g", float(share.max())) * 1.04 or 1.0))
     positive = good["v"][good["v"] > 0]
     if len(positive) > 1 and positive.min() < positive.max():
-        found["log"] = (float(positive.min()) / 1.15, float(positive.max()) * 1.15)
+        found["log"] = (float(positive.min()) / 1.15, float(_top(good, "h", float(positive.max()))) * 1.15)
     return found
+
+
+def _top(good: pd.DataFrame, column: str, highest: float) -> float:
+    """The highest end of an interval, where that does not press the lines down too much."""
+    ends = good[column].dropna() if column in good else pd.Series(dtype="float64")
+    return max(highest, min(float(ends.max()), CLEAR * highest)) if len(ends) else highest
 
 
 def _ends(

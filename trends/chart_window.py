@@ -9,10 +9,11 @@ import io
 from collections.abc import Collection
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
-from trends import wording
-from trends.chart_data import ChartData, _csv, _ends, _marks, _ranges
+from trends import bands, wording
+from trends.chart_data import ChartData, _csv, _ends, _marks, _ranges, banded_modes
 from trends.readings import nearest
 
 NEAR = 45 * 86400  # seconds within which a figure stands for the date that an index begins at
@@ -65,13 +66,16 @@ def indexed(data: ChartData, at: int) -> tuple[ChartData, tuple[str, ...]] | Non
         i = nearest(times, at, NEAR)
         if i is not None and float(part["v"].iloc[i]) > 0:
             bases[k] = float(part["v"].iloc[i])
+            if "l" in frame:  # NaN where the base or the figure has no interval
+                frame.loc[part.index, ["l", "h"]] = np.array(bands.index(part["v"].to_numpy("float64"), part["w"].to_numpy("float64"), i)).T
     if not bases:
         return None
     missing = tuple(data.topics[k] for k in data.shown if k not in bases)
     kept = frame[frame["k"].isin(bases)].reset_index(drop=True)
     kept["v"] = (100 * kept["v"] / kept["k"].map(bases)).round(3)
     made = _remade(replace(data, unit=f"index, {wording.date(at)} = 100"), kept, data.domain)
-    return replace(made, ranges={mode: r for mode, r in made.ranges.items() if mode != "share"}), missing
+    left = {mode: r for mode, r in made.ranges.items() if mode != "share"}
+    return replace(made, ranges=left, banded=made.banded - {"share"}), missing
 
 
 def only(data: ChartData, topics: Collection[int]) -> ChartData | None:
@@ -99,7 +103,8 @@ def _remade(data: ChartData, frame: pd.DataFrame, domain: tuple[int, int]) -> Ch
     zeros = int((good["v"] <= 0).sum()) if "log" in ranges else 0
     ends = tuple(_ends(good, list(data.topics), ranges, domain))
     shown = tuple(sorted(set(good["k"].tolist())))
-    return replace(data, figures=_csv(frame), marks=_marks(frame), ranges=ranges, zeros=zeros, ends=ends, shown=shown, domain=domain)
+    kept = {"marks": _marks(frame), "banded": banded_modes(good), "ranges": ranges, "zeros": zeros}
+    return replace(data, figures=_csv(frame), ends=ends, shown=shown, domain=domain, **kept)  # type: ignore[arg-type]  # each its own
 
 
 __all__ = ["common_start", "figures_of", "indexed", "only", "within", "without_events"]

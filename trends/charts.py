@@ -14,50 +14,15 @@ import altair as alt
 import vl_convert
 from altair.utils import schemapi
 
-from trends.chart_data import ChartData
+from trends.chart_data import BANDS, ChartData
 from trends.chart_frame import HEIGHT
+from trends.chart_theme import DARK, LIGHT, OUTCOME_COLOURS, OUTCOMES, Spec, config
 
-Spec = dict[str, Any]
 Patch = list[tuple[list[str | int], object]]
 
-FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif'
-
-# Twelve colours, found by search: in normal sight, deuteranopia and protanopia the nearest two are over 20 (CIELAB) apart
-# at bounded chroma, and all stand out from the page. Names at the line ends carry what colour cannot.
-LIGHT = ("#0072B2", "#D55E00", "#009E73", "#B72943", "#D08DC1", "#CB9E5C", "#472E62", "#537FED", "#6E0032", "#327D82", "#423300", "#003897")
-DARK = ("#4C9BE8", "#F07F3C", "#2BC28F", "#E5D86D", "#C9BBFF", "#98714D", "#A7EAD5", "#6290B4", "#D9E7A6", "#2D8F88", "#DDDDFF", "#8EB7BD")
-OUTCOMES = ("measured", "recovered", "imported", "suspect", "missing", "open")
-OUTCOME_COLOURS = ("#2B8A6E", "#7CC4A4", "#9AA3AD", "#E0A100", "#CC3D2E", "#B9C4D0")
-
 _VALUE = {"absolute": "datum.v", "share": "datum.s", "log": "datum.v > 0 ? datum.v : null"}
+_SURE = "(isValid(datum.f) ? ', ' + format(datum.f, '.3~r') + ' to ' + format(datum.g, '.3~r') : '')"
 _RUN = {"absolute": "datum.r", "share": "datum.q", "log": "datum.r"}
-
-
-def config(*, dark: bool = False) -> Spec:
-    """The house theme as a Vega-Lite config, for light or dark paper."""
-    ink, faint, paper = ("#E7EAEE", "#3A414B", "#14171C") if dark else ("#1F2933", "#DDE2E8", "#FFFFFF")
-    quiet = "#A3ADB8" if dark else "#5C6873"
-    return {
-        "background": None if dark else paper,
-        "font": FONT,
-        "padding": 4,
-        "view": {"stroke": None},
-        "range": {"category": list(DARK if dark else LIGHT)},
-        "axis": {
-            "labelColor": quiet,
-            "titleColor": quiet,
-            "labelFontSize": 11,
-            "titleFontSize": 11,
-            "titleFontWeight": "normal",
-            "gridColor": faint,
-            "domainColor": faint,
-            "tickColor": faint,
-        },
-        "title": {"color": ink, "anchor": "start", "fontSize": 14, "fontWeight": 600},
-        "legend": {"labelColor": ink, "titleColor": quiet},
-        "rule": {"color": quiet},
-        "style": {"hollow": {"fill": paper}, "quiet": {"stroke": quiet, "fill": quiet}},
-    }
 
 
 def spec(data: ChartData, mode: str = "absolute", *, width: int | str = "container") -> Spec:
@@ -68,9 +33,9 @@ def spec(data: ChartData, mode: str = "absolute", *, width: int | str = "contain
 
 def _spec(data: ChartData, mode: str, width: int | str) -> Spec:
     # What is above the nearest point's cells can still be pointed at.
-    layers = [_ground(), _lines(data), *_marks(data), _hover(data), *_strip(data), *_events(data), *_held(data), _labels(data)]
+    layers = [_ground(), *_bands(data), _lines(data), *_marks(data), _hover(data), *_strip(data), *_events(data), *_held(data)]
     fit = alt.AutoSizeParams(type="fit-x", contains="padding")
-    chart = alt.layer(*layers, width=width, height=HEIGHT, autosize=fit, description=_description(data))
+    chart = alt.layer(*layers, _labels(data), width=width, height=HEIGHT, autosize=fit, description=_description(data))
     chart = chart.resolve_scale(color="independent")
     plain: Spec = chart.to_dict(validate=False)
     plain.pop("config", None)
@@ -105,9 +70,11 @@ def _patch(plain: Spec, data: ChartData, mode: str) -> Patch:
                 patch.append((["layer", i, "transform", j, "calculate"], _VALUE[mode]))
             if step.get("as") == "run":
                 patch.append((["layer", i, "transform", j, "calculate"], _RUN[mode]))
+            if step.get("as") in {"low", "high"}:
+                patch.append((["layer", i, "transform", j, "calculate"], _end_of(data, mode, step["as"])))
             if step.get("as") == "end":
                 patch.append((["layer", i, "transform", j, "calculate"], f"datum.{mode}"))
-        if layer.get("encoding", {}).get("y", {}).get("field") == "y":
+        if layer.get("encoding", {}).get("y", {}).get("field") in {"y", "low"}:
             patch += [(["layer", i, "encoding", "y", name], value) for name, value in _y(data, mode).items()]
     return patch
 
@@ -142,9 +109,9 @@ def _ground() -> alt.Chart:
     return ground
 
 
-def _y_of(data: ChartData) -> alt.Y:
+def _y_of(data: ChartData, field: str = "y") -> alt.Y:
     parts = _y(data, "absolute")
-    return alt.Y("y:Q", title=parts["title"], scale=alt.Scale(**parts["scale"]), axis=alt.Axis(**parts["axis"]))
+    return alt.Y(f"{field}:Q", title=parts["title"], scale=alt.Scale(**parts["scale"]), axis=alt.Axis(**parts["axis"]))
 
 
 def _colour(data: ChartData) -> alt.Color:
@@ -156,8 +123,30 @@ def _table(name: str, numbers: str) -> alt.NamedData:
     return alt.NamedData(name=name, format=alt.CsvDataFormat(type="csv", parse=dict.fromkeys(numbers, "number")))
 
 
+def _end_of(data: ChartData, mode: str, which: str) -> str:
+    """Where an interval begins or ends in a mode, inside the chart; null where there is none."""
+    if mode not in data.banded:
+        return "null"
+    low, high = data.ranges[mode]
+    edge = f"max(datum.{BANDS[mode][0]}, {low})" if which == "low" else f"min(datum.{BANDS[mode][1]}, {high})"
+    own = "datum.v > 0" if mode == "log" else "true"
+    return f"isValid(datum.{BANDS[mode][0]}) && {own} ? {edge} : null"
+
+
+def _bands(data: ChartData) -> list[alt.Chart]:
+    """The 95 % intervals behind the lines: a band, and an upright where a figure stands alone."""
+    if not data.banded:
+        return []
+    ends = {which: _end_of(data, "absolute", which) for which in ("low", "high")}
+    band = _figures("datum.x == 0").transform_calculate(**ends).transform_filter("isValid(datum.low) && isValid(datum.high)")
+    reach = {"x": _x(), "y": _y_of(data, "low"), "y2": "high:Q", "color": _colour(data)}
+    area = band.mark_area(opacity=0.13, interpolate="linear", tooltip=None).encode(**reach, detail=["o:N", "run:N"])
+    alone = band.transform_filter("datum.m == 1").mark_rule(opacity=0.35, strokeWidth=1.2, tooltip=None).encode(**reach)
+    return [area, alone]
+
+
 def _figures(*conditions: str) -> alt.Chart:
-    chart = alt.Chart(_table("figures", "ktvsrqboemx"))
+    chart = alt.Chart(_table("figures", "ktvsrqboemxlhfgw"))
     chart = chart.transform_calculate(when="toDate(datum.t * 1000)", y=_VALUE["absolute"], run=_RUN["absolute"])
     for condition in conditions:
         chart = chart.transform_filter(condition)
@@ -230,11 +219,14 @@ def _told(chart: alt.Chart, data: ChartData, remark: str = "") -> tuple[alt.Char
         "Topic": "titles[datum.k]",
         "Date": f"utcFormat(datum.when, {json.dumps(data.period)})",
         "Value": f"(datum.b == 1 ? '≥ ' : datum.b == 2 ? '≈ ' : '') + format(datum.v, ',.12~r') + {json.dumps(' ' + data.unit)}",
+        "Interval": "isValid(datum.l) ? format(datum.l, ',.3~r') + ' to ' + format(datum.h, ',.3~r') : 'none'",
         "Bound": "datum.b == 1 ? 'at least' : datum.b == 2 ? 'estimate' : 'exact'",
-        "Share": "isValid(datum.s) ? format(datum.s, '.3~r') + ' % of the basket' : 'not known'",
+        "Share": f"isValid(datum.s) ? format(datum.s, '.3~r') + ' % of the basket' + {_SURE} : 'not known'",
         "Origin": json.dumps(remark) if remark else "datum.o == 1 ? 'imported' : 'measured'",
         "From": "pages[datum.e] || 'no page noted'",
     }
+    if "absolute" not in data.banded or remark:
+        del parts["Interval"]
     if "share" not in data.ranges or remark:
         del parts["Share"]
     story = ", ".join(f"{name}: (datum.datum || datum).{name}" for name in parts)
@@ -295,3 +287,6 @@ def png(data: ChartData, mode: str = "absolute", *, dark: bool = False, width: i
     """The chart as a PNG image of ``width`` × ``scale`` pixels, for mail."""
     drawn: bytes = vl_convert.vegalite_to_png(_static(data, mode, dark, width), scale=scale)
     return drawn
+
+
+__all__ = ["DARK", "LIGHT", "OUTCOMES", "OUTCOME_COLOURS", "Patch", "Spec", "config", "patches", "png", "spec", "svg", "with_mode"]

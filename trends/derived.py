@@ -16,7 +16,8 @@ from storage.model import DERIVED_ORIGIN, Bound, Cadence, Kind, Metric, Observat
 from storage.periods import floor
 from storage.vocabulary import COVERAGE_MEASURED, TREND_GROWTH, TREND_INDEX, TREND_RANK, TREND_SHARE
 from trends import readings
-from trends.chart_data import drawn_points, shares_of
+from trends.chart_data import drawn_points
+from trends.chart_share import shares_of
 from trends.claim import Claims
 from trends.findings import WINDOWS, BasketSummary, Summary, Table
 from trends.panel import Group, Labels, Panel
@@ -34,7 +35,7 @@ def derive(panel: Panel, summary: Summary, topics: Mapping[str, Topic]) -> Itera
 
 
 def shares(panel: Panel, group: Group, basket: str, topics: Iterable[str]) -> Iterator[Observation]:
-    """Each topic's share of its basket over time, where it can be told (`trends.chart_data.shares_of`)."""
+    """Each topic's share of its basket over time, where it can be told (`trends.chart_share.shares_of`)."""
     drawn = {topic: points for topic in topics if len(points := drawn_points(group, panel, topic))}
     for topic, (share, _) in shares_of(group, drawn).items():
         points = drawn[topic]

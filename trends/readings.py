@@ -81,6 +81,23 @@ def runs(times: Ints, period: float) -> Ints:
     return np.cumsum(np.r_[0, np.diff(times) > GAP * period][: len(times)]).astype("int64")
 
 
+def weekly(metric: Metric) -> bool:
+    """Whether a metric's figures are drawn as sums of weeks."""
+    return summable(metric) and metric.cadence in {Cadence.HOUR, Cadence.DAY}
+
+
+def line_runs(metric: Metric, points: Points) -> Ints:
+    """Where lines break: at gaps by each part's own pace, and where imported figures end and measured ones begin."""
+    result = np.zeros(len(points), dtype="int64")
+    for imported in (False, True):
+        mine = points.imported == imported
+        if mine.any():
+            times = points.times[mine]
+            middle = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+            result[mine] = runs(times, max(pace(metric, times), WEEK if weekly(metric) else 0, middle))
+    return result
+
+
 def within(metric: Metric, points: Points, start: int, end: int) -> Points:
     """Points whose whole time lies in [start, end)."""
     if not summable(metric):

@@ -15,7 +15,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from trends import charts, wording
+from trends import chart_words, charts, wording
 from trends.digest_text import RIGHT_TO_LEFT, together
 from trends.overview import lead_words, when
 from trends.panel import Evidence
@@ -51,6 +51,7 @@ def render(report: ReportData) -> str:
         app=_safe(app),
         policy=f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {_hash(vega)} {_hash(app)}",
         payload=_safe(_json(payload)),
+        band=chart_words.BAND,
         palette={"light": charts.LIGHT, "dark": charts.DARK},
         outcomes=list(zip(charts.OUTCOMES, charts.OUTCOME_COLOURS, strict=True)),
         w=wording,

@@ -54,3 +54,15 @@ def previous(values: Floats, limit: int) -> Floats:
     near = (last >= 0) & (np.arange(length) - last <= limit)
     found = np.take_along_axis(values, np.maximum(last, 0), axis=1)
     return np.where(near, found, np.nan)
+
+
+def nearby(values: Floats, reach: int, least: int) -> Floats:
+    """Rows' mean over each value and those up to ``reach`` beside it; NaN where fewer than ``least`` of them are known."""
+    known = np.isfinite(values)
+    sums, counts = (
+        np.hstack([np.zeros((len(values), 1)), np.cumsum(np.where(known, x, 0.0), axis=1)]) for x in (values, np.ones_like(values))
+    )
+    at = np.arange(values.shape[1])
+    first, last = np.maximum(at - reach, 0), np.minimum(at + reach + 1, values.shape[1])
+    n = counts[:, last] - counts[:, first]
+    return np.asarray(np.where(n >= max(least, 1), (sums[:, last] - sums[:, first]) / np.maximum(n, 1), np.nan))

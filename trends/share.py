@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from trends import poisson
 from trends.panel import Floats
+from trends.robust import nearby
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,12 +38,30 @@ def of_total(counts: Floats, totals: Floats, block: int = 4) -> Shares:
     return _parts(counts, np.broadcast_to(totals, counts.shape), block)
 
 
+def within(counts: Floats, wholes: Floats, around: int, least: int = 8) -> Shares:
+    """Each topic's part of ``wholes``, NaN where that is NaN; how much a part scatters is told by the ``around`` steps on either side."""
+    usable, hits, trials = _usable(counts, wholes)
+    changes, _ = _changes(np.where(usable, hits / trials, np.nan), np.where(usable, trials, np.nan))
+    spread = np.ones_like(hits)
+    spread[:, 1:] = np.maximum(1.0, np.nan_to_num(nearby(changes, around, least), nan=1.0))
+    if spread.shape[1] > 1:
+        spread[:, 0] = spread[:, 1]
+    return _shares(usable, hits, trials, spread)
+
+
 def _parts(counts: Floats, whole: Floats, block: int, newest: int = 0) -> Shares:
-    usable = np.isfinite(counts) & np.isfinite(whole) & (np.nan_to_num(whole) > 0) & (np.nan_to_num(counts) <= np.nan_to_num(whole))
-    trials = np.where(usable, whole, 1.0)
-    hits = np.where(usable, counts, 0.0)
+    usable, hits, trials = _usable(counts, whole)
     spread = _spread(np.where(usable, counts / trials, np.nan), np.where(usable, whole, np.nan), block)[:, None]
-    usable, hits, trials = (x[:, -newest:] for x in (usable, hits, trials))
+    return _shares(usable[:, -newest:], hits[:, -newest:], trials[:, -newest:], spread)
+
+
+def _usable(counts: Floats, whole: Floats) -> tuple[npt.NDArray[np.bool_], Floats, Floats]:
+    """Where there is a share, and counts and wholes that can be divided there."""
+    usable = np.isfinite(counts) & np.isfinite(whole) & (np.nan_to_num(whole) > 0) & (np.nan_to_num(counts) <= np.nan_to_num(whole))
+    return usable, np.where(usable, counts, 0.0), np.where(usable, whole, 1.0)
+
+
+def _shares(usable: npt.NDArray[np.bool_], hits: Floats, trials: Floats, spread: Floats) -> Shares:
     low, high = poisson.proportion(hits / spread, trials / spread)
     return Shares(*(np.where(usable, 100 * x, np.nan) for x in (hits / trials, low, high)))
 
@@ -53,10 +73,16 @@ def _spread(parts: Floats, whole: Floats, block: int) -> Floats:
     """
     if parts.shape[1] < 3 * block:
         return np.ones(len(parts))
+    ratios, known = _changes(parts, whole)
+    count = known.sum(axis=1)
+    ratio = np.where(known, ratios, 0.0).sum(axis=1)
+    return np.maximum(1.0, np.where(count >= 2 * block, ratio / np.maximum(count, 1), 1.0))
+
+
+def _changes(parts: Floats, whole: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """The square of each change from step to step over a binomial's variance of it, NaN where unknown, and where it is known."""
     changes = np.diff(parts, axis=1)
     middle = (parts[:, 1:] + parts[:, :-1]) / 2
     binomial = middle * (1 - middle) * (1 / whole[:, 1:] + 1 / whole[:, :-1])
     known = np.isfinite(changes) & (np.nan_to_num(binomial) > 0)
-    count = known.sum(axis=1)
-    ratio = np.where(known, np.where(known, changes, 0.0) ** 2 / np.where(known, binomial, 1.0), 0.0).sum(axis=1)
-    return np.maximum(1.0, np.where(count >= 2 * block, ratio / np.maximum(count, 1), 1.0))
+    return np.where(known, np.where(known, changes, 0.0) ** 2 / np.where(known, binomial, 1.0), np.nan), known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +29,7 @@ def check(
     """Is all well? Config, journal, hosts, what names match.
 
     Shows a preview for each topic and source. Look at the previews before you trust a figure: "Go" also finds go-to-market.
+    The topics' pages show the last ones.
     Example: uptake check --topic pytorch
     """
     from scheduler.cli.collecting import check_topics, chosen
@@ -46,6 +48,7 @@ def check(
         if minutes >= 1 and not json:
             typer.echo(f"{s.source.title} is asked once in {s.source.delay:.0f} seconds: about {counted(minutes, 'minute')}", err=True)
     found = previews(settings, [s.name for s in setups], topic)
+    _keep(settings, found)
     off = {n: s.why_off for n, s in settings.sources.items() if not s.enabled and (not source or n in source)}
     if json:
         print_json(
@@ -101,6 +104,15 @@ def previews(settings: Config, names: list[str], topics: list[str] | None = None
         return {r.source: list(dict.fromkeys(r.previews)) for r in results if not isinstance(r, BaseException)}
 
     return run_async(main, reactor=settings.reactor)
+
+
+def _keep(settings: Config, found: Mapping[str, Sequence[Preview]]) -> None:
+    """For the topics' pages."""
+    from scheduler.previews import keep
+    from storage.journal import Journal
+
+    with Journal.open(settings.store, writable=True) as journal, journal.write(now=now()) as tx:
+        keep(tx, settings.topics, found, {name: settings.sources[name].source.name_of for name in found}, now())
 
 
 @app.command()
@@ -165,6 +177,7 @@ def add(
     if not yes and sys.stdin.isatty() and not typer.confirm(f"Write [topics.{key}] into {settings.path}?", default=True):
         return 0
     _write_topic(settings.path, key, name, names, joins)
+    _keep(trial, {source: lines for source, lines in found.items() if source not in doubtful or source in names})
     history = f", and uptake backfill github --topic {key}" if "github" in names else ""
     typer.echo(f"wrote [topics.{key}] into {settings.path}, basket {joins}. Next: uptake collect --topic {key}{history}")
     return 0

@@ -9,7 +9,7 @@ from scheduler.web.look import Look
 from scheduler.web.problems import Problem
 from storage.model import Series
 from storage.periods import read_time
-from trends import chart_window, wording
+from trends import chart_window, chart_words, wording
 from trends.chart_data import ChartData, chart_data
 from trends.findings import Table
 from trends.panel import Group, Labels, Panel, comparable
@@ -27,6 +27,11 @@ class Drawn:
     mode: str
     why: str = ""
     base: int | None = None
+
+    @property
+    def legend(self) -> list[str]:
+        """What its lines and marks mean."""
+        return [] if self.data is None else chart_words.legend(self.data, self.group.metric)
 
 
 def key_of(series: Series) -> str:
@@ -49,7 +54,7 @@ def drawn(look: Look, topics: Sequence[str], key: str, asked: Collection[str] | 
     if group is None:
         raise Problem(404, f"nothing is known of {key} for {wording.listed(list(titles.values()))}")
     table = table_of(panel, group, titles)
-    whole = chart_data(panel, group, titles, _coverage(look, group))
+    whole = chart_data(panel, group, titles, _coverage(look, group), shown=None if asked is None else len(asked))
     if whole is None:
         return Drawn(panel, group, table, None, "absolute", "There is no line to draw yet: it takes two figures of one topic.")
     if asked is not None and set(asked) != set(topics):
@@ -87,7 +92,7 @@ def _viewed(look: Look, found: Drawn, scale: str) -> Drawn:
                 found.panel, found.group, found.table, cut, mode, "No topic has a figure near that date; these are the counts.", base
             )
         if index[1]:
-            why = f"Without {wording.listed(list(index[1]))}: no figure near {wording.date(base)}."
+            why = f"Without {wording.listed(list(index[1]))}: no figure above zero near {wording.date(base)}."
         return Drawn(found.panel, found.group, found.table, data_at, mode, why, base)
     if scale in cut.ranges:
         mode = scale

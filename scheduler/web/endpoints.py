@@ -77,20 +77,24 @@ ENDPOINTS = (
         "topics",
         f"{API}/topics",
         "Technologies that are tracked, with their names per source",
-        (),
+        (AS_OF,),
         schema=_listed("topics", "key", "title"),
     ),
     Endpoint(
         "topic", f"{API}/topics/{{key}}", "One technology and its series", (AS_OF,), path_parts=(_KEY,), schema=_listed("series", "name")
     ),
     Endpoint(
-        "baskets", f"{API}/baskets", "Groups of technologies that are compared", (), schema=_listed("baskets", "key", "title", "topics")
+        "baskets",
+        f"{API}/baskets",
+        "Groups of technologies that are compared",
+        (AS_OF,),
+        schema=_listed("baskets", "key", "title", "topics"),
     ),
     Endpoint(
         "sources",
         f"{API}/sources",
-        "Where counts come from: terms, cost, allowance left",
-        (),
+        "Where counts come from: terms, cost, allowance left (null of the past), their newest figure",
+        (AS_OF,),
         schema=_listed("sources", "name"),
         live=("left",),
     ),
@@ -166,7 +170,7 @@ ENDPOINTS = (
         ("image/png",),
         path_parts=(_BASKET, _METRIC),
     ),
-    Endpoint("digests", f"{API}/digests", "Digests that were made", (), schema=_listed("digests")),
+    Endpoint("digests", f"{API}/digests", "Digests that were made", (AS_OF,), schema=_listed("digests")),
 )
 
 PAGES = (
@@ -176,9 +180,11 @@ PAGES = (
     Endpoint("page.series", "/series", "One series", (Parameter("name", "", required=True), SCALE, START, END, AS_OF)),
     Endpoint("page.number", "/number", "One figure", (Parameter("series", "", required=True), Parameter("time", "", "time"), AS_OF)),
     Endpoint("page.coverage", "/coverage", "What was measured", (Parameter("weeks", "", "whole", low=1, high=520, default=8), AS_OF)),
-    Endpoint("page.sources", "/sources", "Where counts come from", (), live=("left", "health")),
-    Endpoint("page.digests", "/digests", "Digests", ()),
-    Endpoint("page.digest", "/digests/{number}", "A digest", (), path_parts=(Parameter("number", "", "whole", low=1, high=999_999_999),)),
+    Endpoint("page.sources", "/sources", "Where counts come from", (AS_OF,), live=("left", "health")),
+    Endpoint("page.digests", "/digests", "Digests", (AS_OF,)),
+    Endpoint(
+        "page.digest", "/digests/{number}", "A digest", (AS_OF,), path_parts=(Parameter("number", "", "whole", low=1, high=999_999_999),)
+    ),
     Endpoint(
         "page.conferences",
         "/conferences",
@@ -192,7 +198,7 @@ PAGES = (
             AS_OF,
         ),
     ),
-    Endpoint("page.api", "/api", "The API, to read", ()),
+    Endpoint("page.api", "/api", "The API, to read", (AS_OF,)),
     Endpoint("openapi", f"{API}/openapi.json", "This document", ()),
     Endpoint("static.vega", "/static/vega.js", "Vega", (Parameter("v", ""),)),
     Endpoint("static.style", "/static/app.css", "Style", (Parameter("v", ""),)),

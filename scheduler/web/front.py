@@ -29,6 +29,7 @@ PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 WINDOW = 600  # seconds in which the present is one and the same to a page whose figures have not changed
 PIECE = 262144  # bytes that are sent at once
 FRESH = 0.2  # seconds
+SAID = 200  # characters of a path that a problem says again
 MUST_CHECK = "private, no-cache"
 FOR_GOOD = "private, max-age=31536000, immutable"
 OPEN = {"/static/app.css", "/static/icon.svg"}  # what the login's page needs
@@ -50,10 +51,11 @@ class Front:
         door: Door,
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
+        desk: Desk | None = None,
     ) -> None:
         self._sequence, self._health, self._left, self._metrics, self._door, self._clock = sequence, health, left, metrics, door, clock
         self._ticks, self._looked, self._at, self._edition = ticks, -FRESH, 0, 0
-        self.desk = Desk(setting)
+        self.desk = desk or Desk(setting)
         self._shelf = Shelf()
         self._static: dict[str, Answer] = {}
 
@@ -226,7 +228,7 @@ def _wants_page(request: Request) -> bool:
 
 
 def _instance(body: bytes, request: Request) -> bytes:
-    return json.dumps({**json.loads(body), "instance": request.url.path}, ensure_ascii=False).encode()
+    return json.dumps({**json.loads(body), "instance": request.url.path[:SAID]}, ensure_ascii=False).encode()
 
 
 def _page(found: Answer) -> Response:
@@ -242,7 +244,7 @@ async def _missing(request: Request, error: Exception) -> Response:
     headers = {**(getattr(error, "headers", None) or {}), "Cache-Control": "no-store"}
     if _wants_page(request):
         return login.plain_page(problem.title, problem.detail, problem.status, headers)
-    return Response(problem.document(request.url.path), problem.status, headers, MEDIA)
+    return Response(problem.document(request.url.path[:SAID]), problem.status, headers, MEDIA)
 
 
 __all__ = ["Front"]

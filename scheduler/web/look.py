@@ -51,7 +51,7 @@ class Look:
         self.until = min(ends, default=None)
         self.present = min([self.question.now, *ends])
         self.sequence: int | None = None
-        if self.args.get("as_of"):
+        if self.args.get("as_of") and self.open is not None:
             commits = schema.commits.c
             self.sequence = int(
                 self.connection.scalar(select(func.max(commits.seq)).where(commits.recorded_at <= end_of(self.args["as_of"]))) or 0
@@ -66,6 +66,13 @@ class Look:
     def known(self) -> int:
         """The sequence that the answer rests on."""
         return head(self.connection) if self.sequence is None else self.sequence
+
+    @property
+    def configured(self) -> Setting:
+        """The setting that held at the moment that is looked at."""
+        from scheduler.web.then import setting_at
+
+        return setting_at(self.connection, self.setting, self.sequence)
 
     @property
     def captures(self) -> Path:

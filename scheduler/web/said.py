@@ -55,7 +55,8 @@ def digests(look: Look) -> list[Made]:
         keeper = importlib.import_module("storage.digests")
     except ModuleNotFoundError:
         return []
-    return [_made(kept) for kept in reversed(keeper.listed(look.connection))]
+    kept = reversed(keeper.listed(look.connection))
+    return [_made(k) for k in kept if look.sequence is None or keeper.noted_at(look.connection, k) <= look.sequence]
 
 
 def _made(kept: Any) -> Made:

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from storage.model import UsageError
 
 HEAD = 16 * 1024  # bytes of a request's first line and headers
+SLOW = 30.0  # seconds that a full connection may stay full; to close it politely would be to wait for its reader
 FIRST = 10.0  # seconds within which a new connection must have sent its first request
 AT_ONCE = 200  # connections and requests; what is over it gets 503
 
@@ -28,18 +29,38 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """Connections that say nothing, or say it a byte at a time, are closed."""
+    """Connections that say nothing, say it a byte at a time, or take nothing of what they are sent, are closed."""
 
     _patience: asyncio.TimerHandle | None = None
+    _full: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own narrowing
         super().connection_made(transport)
         self._patience = self.loop.call_later(FIRST, self._lost_patience)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
+        for timer in (self._patience, self._full):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._abort_later()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._full is not None:
+            self._full.cancel()
+            self._full = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._abort_later()
+
+    def _abort_later(self) -> None:
+        if self._full is None:
+            self._full = self.loop.call_later(SLOW, self.transport.abort)
 
     def _lost_patience(self) -> None:
         if self.cycle is None and not self.transport.is_closing():

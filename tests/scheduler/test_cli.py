@@ -196,7 +196,7 @@ def test_check_tells_what_is_not_found_and_which_sources_are_off(world: World) -
     assert (ran.code, ran.err) == (2, "uptake: stackoverflow is off: off in the config\n")
 
 
-def test_check_stores_nothing(world: World) -> None:
+def test_check_stores_no_figure_and_no_response(world: World) -> None:
     assert uptake("check").code == 0
     assert uptake("export").rows() == []
     assert uptake("status", "--json").json["coverage"] == {}

@@ -18,8 +18,7 @@ from scheduler.web.guard import Guard
 from scheduler.web.login import place
 from storage.model import UsageError
 from tests.scheduler.conftest import uptake
-from tests.web.conftest import TOKEN
-from tests.web.site import EVIL, Site
+from tests.web.site import EVIL, TOKEN, Site
 
 FORM = {"content_type": "application/x-www-form-urlencoded"}
 

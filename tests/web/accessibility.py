@@ -1,7 +1,7 @@
 """What keeps people from reading a page, found in the browser: the serious findings of the usual checkers.
 
 Names of what can be operated, labels, texts for pictures, one first heading and no level left out, one main part, table heads,
-contrast by WCAG 2.2 (4.5:1, large text 3:1), unique ids, and a mark on what has the focus.
+contrast by WCAG 2.2 (4.5:1, large text 3:1), unique ids, what keys reach, and a mark on what has the focus.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ _CHECK = """
   const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
   for (const id of new Set(ids)) if (ids.filter((i) => i === id).length > 1) found.push(`the id ${id} stands twice`);
   for (const e of document.querySelectorAll("a[href],button,input:not([type=hidden]),select,summary"))
-    if (visible(e) && !label(e)) say("it has no name", e);
+    if (visible(e)) {
+      if (!label(e)) say("it has no name", e);
+      if (e.tabIndex < 0) say("keys do not reach it", e);
+    }
   for (const e of document.querySelectorAll("input:not([type=hidden]):not([type=submit]),select,textarea"))
     if (!e.labels?.length && !e.getAttribute("aria-label")) say("it has no label", e);
   for (const e of document.querySelectorAll("img:not([alt]),svg[role=img]:not([aria-label])")) say("a picture without words", e);

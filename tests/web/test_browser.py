@@ -1,6 +1,7 @@
 """The pages in a real browser: choose, look closer, trace, download, log in; with keys alone, in the dark, on a phone.
 
-Where a folder is named in UPTAKE_SCREENSHOTS, pictures of what was seen are left there.
+Where a folder is named in UPTAKE_SCREENSHOTS, pictures of all that was seen are left there; in UPTAKE_PICTURES those of the README
+and of docs/api.md (`make pictures`).
 """
 
 from __future__ import annotations
@@ -15,8 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
 from tests.web.accessibility import faults
-from tests.web.conftest import TOKEN
-from tests.web.site import Site
+from tests.web.site import TOKEN, Site
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
@@ -38,8 +38,24 @@ LOOKS = {
 }
 
 
+PICTURES = {  # name -> the site, where there, light or dark, how much of it, and words that must be seen
+    "web-home": ("spring", "/", "light", 900, "ratio +69 % a year [50 to 93]"),
+    "web-basket": (
+        "spring",
+        "/baskets/deep-learning?series=pypi.downloads_30d&scale=share&from=2022-01-01",
+        "dark",
+        1010,
+        "Bands are 95 % intervals",
+    ),
+    "web-number": ("site", f"/number?series={STARS}", "light", 1010, '"stargazers_count": 3597'),
+    "web-coverage": ("site", "/coverage", "dark", 800, "What could not be measured"),
+}
+
+
 @pytest.fixture(scope="module")
-def browser(site: Site, locked: Site) -> Iterator[Browser]:  # both are made first: while Playwright is open, no other loop can run here
+def browser(
+    site: Site, locked: Site, spring: Site
+) -> Iterator[Browser]:  # these are made first: while Playwright is open, no other loop can run here
     with sync_playwright() as playwright:
         try:
             made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
@@ -96,15 +112,39 @@ def test_every_page_can_be_read_by_everybody(browser: Browser, site: Site, schem
     context.close()
 
 
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_pictures_of_the_documentation_show_what_they_are_for(browser: Browser, name: str, request: pytest.FixtureRequest) -> None:
+    at, path, scheme, height, words = PICTURES[name]
+    viewport = {"width": 1280, "height": height}
+    context = browser.new_context(viewport=viewport, color_scheme=scheme)  # type: ignore[arg-type]
+    tab = Tab(context, request.getfixturevalue(at))
+    page = tab.open(path)
+    expect(page.get_by_text(words).first).to_be_in_viewport()
+    if folder := os.environ.get("UPTAKE_PICTURES"):
+        page.screenshot(path=Path(folder) / f"{name}.png")
+    tab.check()
+    context.close()
+
+
 def test_what_cannot_be_read_is_found(browser: Browser) -> None:
     page = browser.new_page()
     page.set_content(
         "<html lang=en><title>x</title><main><h1>A</h1><h3>B</h3><p style='color:#999;background:#fff'>pale</p>"
         "<input id=a><img src='data:,'>"
-        "<a href=# style='outline:0'>go</a><button></button><table><tr><td>1</table><b id=a>twice</b></main>"
+        "<a href=# style='outline:0'>go</a><button></button><a href=# tabindex=-1>far</a><table><tr><td>1</table><b id=a>twice</b></main>"
     )
     found = "; ".join(faults(page))
-    for what in ("left out", "contrast 2.85", "no label", "without words", "focus is not seen", "no name", "without heads", "stands twice"):
+    for what in (
+        "left out",
+        "contrast 2.85",
+        "no label",
+        "without words",
+        "focus is not seen",
+        "no name",
+        "keys do not reach",
+        "without heads",
+        "stands twice",
+    ):
         assert what in found, what
     page.close()
 
@@ -187,6 +227,8 @@ def test_keys_alone_suffice(tab: Tab) -> None:
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.textContent") == "Toys":
             break
+    else:
+        pytest.fail("the basket is not among the first things that keys come to")
     page.keyboard.press("Enter")
     page.wait_for_url("**/baskets/toys**")
     tab.open("/baskets/toys?series=github.stars")

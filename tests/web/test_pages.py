@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 import pytest
 
 from tests.web.site import EVIL, Site
 
 STARS = 'github.stars{topic="alpha"}'
+STORIES = 'hacker_news.stories{topic="alpha"}'
+IMPORTED = 'hacker_news.stories{topic="alpha",origin="imported"}'
 PAGES = [
     "/",
     "/baskets/toys",
@@ -136,6 +138,22 @@ def test_a_number_leads_to_its_page_as_text(site: Site) -> None:
     assert "The page it was read from" in text
     assert "SHA-256" in text
     assert "3597" in text[text.index("Where the number stands") :]
+
+
+def test_a_series_says_how_and_by_whom_it_is_counted_and_what_became_of_it(site: Site) -> None:
+    text = site.get(f"/series?name={quote(STARS)}").text
+    for term, told in (("Source", "GitHub"), ("Definition", "1"), ("Origin", "measured"), ("Figures", "96; 1 former value is kept")):
+        assert f"<dt>{term}</dt><dd>{told}</dd>" in text
+    assert "Stars that stand at the time of asking" in text
+    assert "no figure for 9 weeks" in text[text.index("What was noticed about these figures") :]
+    assert re.search(r"2026-11-13</th>.*?>3,500</a>.*?revised 1 ×", text, re.DOTALL)
+    assert "No bands: this is counted in full" in text
+    joined = site.get(f"/series?name={quote(STORIES)}").text
+    noticed = joined[joined.index("What was noticed about these figures") :]
+    assert "<dt>2026-09-25</dt><dd>imported figures up to 2026-09-25, measured ones from then on" in noticed
+    assert f'kept apart from it: <a href="/series?name={quote_plus(IMPORTED)}">imported</a>' in joined
+    assert "Bands are 95 % intervals" in joined
+    assert "A dashed upright line: measured here from that day on." in joined
 
 
 def test_what_is_not_there_is_said_on_a_page_of_its_own(site: Site) -> None:

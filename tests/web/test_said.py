@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from scheduler.web.opening import setting_of
 from scheduler.web.question import Question
 from tests.scheduler.conftest import NOW
 from tests.web.site import EVIL
+from trends.claim import Composite, Rank
 
 SAID = SimpleNamespace(state="claimed", sentence=f"Alpha overtook Beta {EVIL}", reasons=())
 HELD = SimpleNamespace(
@@ -30,14 +32,14 @@ def maker() -> ModuleType:
 
     def claims(panel: Any, baskets: Any, _topics: Any) -> Any:
         calls.append(panel)
-        rank = SimpleNamespace(topic="alpha", rank=1, rank_low=1, rank_high=2, parts={"community": 0.5})
+        index = Composite((Rank("alpha", "Alpha", 165.0, 12.0, 1, 1, 2, {"community": 0.5}),), ("community",), ("jobs",))
         of = [
             SimpleNamespace(
                 basket=b.key,
                 title=b.title,
                 claims=(SAID,),
                 withheld=(HELD,),
-                index=SimpleNamespace(ranks=(rank,)),
+                index=index,
                 to_dict=lambda key=b.key: {"basket": key},
             )
             for b in baskets
@@ -63,13 +65,13 @@ def keeper() -> ModuleType:
 
 
 @pytest.fixture
-def clerkship(store: Path) -> Iterator[Clerkship]:
-    with Clerkship(setting_of(load(store / "uptake.toml", {}))) as made:
+def clerkship(web_store: Path) -> Iterator[Clerkship]:
+    with Clerkship(setting_of(load(web_store / "uptake.toml", {}))) as made:
         yield made
 
 
-def text(clerkship: Clerkship, name: str, **args: Any) -> str:
-    found = clerkship.answer(Question(name, args, NOW + 60))
+def text(clerkship: Clerkship, question: str, /, **args: Any) -> str:
+    found = clerkship.answer(Question(question, args, NOW + 60))
     return (gzip.decompress(found.body) if found.packed else found.body).decode()
 
 
@@ -81,9 +83,12 @@ def test_claims_stand_first_and_withheld_ones_say_why_once(clerkship: Clerkship,
     assert EVIL not in page
     assert "<small>Few figures</small>" in page
     assert page.index("Alpha overtook") < page.index("Not said, and why")
-    assert "Place 1 in Toys" in text(clerkship, "page.topic", topic="alpha")
+    topic = text(clerkship, "page.topic", topic="alpha")
+    assert "Place 1 of 1 in Toys" in topic
+    assert re.search(r"Community</th><td class=.n.>× 1\.65<", topic)
+    assert "No place in the adoption index of Toys: it has too few signals of its own." in text(clerkship, "page.topic", topic="beta")
     assert '"claims":[{"basket":"toys"}]' in text(clerkship, "summary", basket="toys")
-    assert len(module.calls) == 1  # type: ignore[attr-defined]  # for three pages of the same knowledge
+    assert len(module.calls) == 1  # type: ignore[attr-defined]  # for all pages of the same knowledge
 
 
 def test_digests_are_listed_and_shown(clerkship: Clerkship, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from scheduler.web.look import Look
-from scheduler.web.question import Answer
+from scheduler.web.question import Answer, Setting
 from storage import frames
-from storage.model import Series, Topic
+from storage.model import Cadence, Series, Topic
+from storage.periods import WEEK, floor, iso
+
+RECENT = 60 * WEEK
 
 
 def topics(look: Look) -> Answer:
-    return look.json({"topics": [_topic(t, look) for t in look.setting.topics.values()], "sequence": look.known})
+    configured = look.configured
+    return look.json({"topics": [_topic(t, configured) for t in configured.topics.values()], "sequence": look.known})
 
 
-def _topic(topic: Topic, look: Look) -> dict[str, Any]:
-    held = [b.key for b in look.setting.baskets.values() if topic.key in b.topics]
+def _topic(topic: Topic, configured: Setting) -> dict[str, Any]:
+    held = [b.key for b in configured.baskets.values() if topic.key in b.topics]
     return {"key": topic.key, "title": topic.title, "names": dict(topic.names), "formerly": list(topic.formerly), "baskets": held}
 
 
@@ -23,18 +27,36 @@ def topic(look: Look) -> Answer:
     asked = look.topic(look.args["key"])
     table = frames.catalogue(look.connection, topics=[asked.key], as_of=look.sequence)
     meaning = frames.definitions(look.connection)
-    return look.json(_topic(asked, look) | {"series": [series_document(s, meaning) for s in table["series"]], "sequence": look.known})
+    configured = look.configured
+    then = configured.topics.get(asked.key, asked)
+    return look.json(_topic(then, configured) | {"series": [series_document(s, meaning) for s in table["series"]], "sequence": look.known})
 
 
 def baskets(look: Look) -> Answer:
-    listed = [{"key": b.key, "title": b.title, "topics": list(b.topics)} for b in look.setting.baskets.values()]
+    listed = [{"key": b.key, "title": b.title, "topics": list(b.topics)} for b in look.configured.baskets.values()]
     return look.json({"baskets": listed, "sequence": look.known})
 
 
 def sources(look: Look) -> Answer:
-    left = look.question.live.get("left", {})
-    listed = [{**s, "requests_left": left.get(s["name"])} for s in look.setting.sources]
+    left = {} if look.sequence is not None else look.question.live.get("left", {})
+    seen = newest(look)
+    listed = []
+    for source in look.configured.sources:
+        last, count = seen.get(str(source["name"]), (None, 0))
+        listed.append({**source, "requests_left": left.get(source["name"]), "newest": iso(last) or None, "series": count})
     return look.json({"sources": listed, "sequence": look.known})
+
+
+def newest(look: Look) -> dict[str, tuple[int | None, int]]:
+    """By source: when its newest figure of the last 60 weeks was seen (epoch s), and how many series had any."""
+    since, cut = floor(look.present, Cadence.WEEK) - RECENT, 2**62 if look.sequence is None else look.sequence
+    sql = (
+        "SELECT s.source, max(k.observed_at), count(DISTINCT s.id) FROM series s JOIN ("
+        "SELECT series_id, observed_at FROM points WHERE time >= ?1 AND state = 0 AND seq <= ?2"
+        " UNION ALL SELECT series_id, observed_at FROM revisions WHERE time >= ?1 AND state = 0 AND seq <= ?2 AND seq_to > ?2"
+        ") k ON k.series_id = s.id WHERE s.origin = 'measured' GROUP BY s.source"
+    )
+    return {str(name): (last, int(count)) for name, last, count in look.connection.exec_driver_sql(sql, (since, cut))}
 
 
 def series_document(series: Series, meaning: frames.Definitions) -> dict[str, Any]:

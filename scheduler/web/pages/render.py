@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
+from math import log2
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -32,7 +33,7 @@ def environment() -> jinja2.Environment:
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters |= {"link": link, "cite": cite, "iso": iso, "capital": _capital, "unsaid": _unsaid, "ticks": _ticks}
+    made.filters |= {"link": link, "cite": cite, "iso": iso, "capital": _capital, "unsaid": _unsaid, "ticks": _ticks, "log2": log2}
     made.globals |= {"w": wording, "when": when, "lead_words": lead_words, "share_of": share_of, "title_of": wording.title_of}
     return made
 
@@ -57,7 +58,8 @@ def page(look: Look, template: str, **context: Any) -> Answer:
     path = endpoint.path
     for name in inside:
         path = path.replace(f"{{{name}}}", quote(str(look.args[name]), safe=""))
-    kept = hidden(look.args, "as_of", *inside)
+    usual = {p.name: p.default for p in endpoint.parameters if p.default is not None}
+    kept = hidden({name: v for name, v in look.args.items() if usual.get(name) != v}, "as_of", *inside)
     made = (
         environment()
         .get_template(template)
@@ -66,7 +68,7 @@ def page(look: Look, template: str, **context: Any) -> Answer:
             here=look.question.name.partition(".")[2],
             href=_Hrefs(look.args.get("as_of")),
             present=path + (f"?{urlencode(kept)}" if kept else ""),
-            moments=kept if any(p.name == "as_of" for p in endpoint.parameters) else None,
+            moments=kept if look.open and any(p.name == "as_of" for p in endpoint.parameters) else None,
             **context,
         )
     )

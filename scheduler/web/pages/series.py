@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -37,6 +37,8 @@ def page(look: Look) -> Answer:
     series_id = find(look.connection, series)
     if series_id is None:
         raise Problem(404, f"there is no series {series}")
+    row = look.connection.exec_driver_sql("SELECT source FROM series WHERE id = ?", (series_id,))
+    series = replace(series, source=row.scalar_one())  # a name does not tell it, and its source may define the metric anew
     metric = frames.definitions(look.connection).of(series)
     points = frames.points(look.connection, [series_id], until=look.present, as_of=look.sequence)
     revisions = _revisions(look, series_id)
@@ -57,6 +59,7 @@ def page(look: Look) -> Answer:
         count=len(points),
         revised=sum(revisions.values()),
         siblings=_siblings(look, series),
+        noticed=_noticed(look, series, key_of(series)),
         scale=look.args.get("scale", "absolute"),
         dated=wording.date if metric.kind != "flow" else lambda time: wording.period(time, metric.cadence),
     )
@@ -75,6 +78,22 @@ def _figures(points: pd.DataFrame, revisions: dict[int, int]) -> list[Figure]:
         Figure(t, None if pd.isna(v) else v, Bound(b), State(s), None if pd.isna(o) else int(o), revisions.get(t, 0))
         for t, v, b, s, o in zip(*columns, strict=True)
     ]
+
+
+def _noticed(look: Look, series: Series, key: str) -> list[tuple[int, str]]:
+    """What was noticed about these figures themselves, the newest first: joins, steps of the counter, figures that stand alone."""
+    from trends.grid import finals, grid_of
+    from trends.quality import of_group, quality
+
+    beside = [t for basket in look.setting.baskets.values() if series.topic in basket.topics for t in basket.topics]
+    panel = look.panel([series.topic, *beside], only=lambda s: key_of(s) == key) if series.topic else None
+    group = None if panel is None else next((g for g in panel.groups if g.key == key), None)
+    if panel is None or group is None:
+        return []
+    points = finals(panel, group)
+    grid = grid_of(panel, group, points)
+    found = () if grid is None else (*of_group(panel, group, grid, points), *quality(grid).findings)
+    return sorted({(f.end, f.text) for f in found if not f.topics or series.topic in f.topics}, reverse=True)
 
 
 def _siblings(look: Look, series: Series) -> list[tuple[str, str]]:

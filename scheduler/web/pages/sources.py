@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
+from scheduler.web.api.lists import newest
 from scheduler.web.look import Look
 from scheduler.web.pages.render import page as rendered
 from scheduler.web.question import Answer
-from storage.model import Cadence
-from storage.periods import WEEK, floor
 
 
 def page(look: Look) -> Answer:
-    live = look.question.live
-    since = floor(look.present, Cadence.WEEK) - 60 * WEEK
-    sql = (
-        "SELECT s.source, max(p.observed_at), count(DISTINCT s.id) FROM series s JOIN points p ON p.series_id = s.id"
-        " WHERE s.origin = 'measured' AND p.time >= ? AND p.state = 0 GROUP BY s.source"
-    )
-    seen = {str(name): (last, count) for name, last, count in look.connection.exec_driver_sql(sql, (since,))}
-    sources = sorted(look.setting.sources, key=lambda s: (not s["enabled"], str(s["title"]).casefold()))
+    live = look.question.live if look.sequence is None else {}  # what is left and what comes next are of today
+    sources = sorted(look.configured.sources, key=lambda s: (not s["enabled"], str(s["title"]).casefold()))
     return rendered(
         look,
         "sources.html.j2",
@@ -26,7 +19,7 @@ def page(look: Look) -> Answer:
         off=[s for s in sources if not s["enabled"]],
         left=dict(live.get("left", {})),
         upcoming=dict(dict(live.get("health", {})).get("next", {})),
-        seen=seen,
+        seen=newest(look),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from scheduler.web import said
 from scheduler.web.look import Look
+from scheduler.web.pages.names import names_of
 from scheduler.web.pages.render import page as rendered
 from scheduler.web.pages.render import sparkline
 from scheduler.web.question import Answer
@@ -20,6 +21,7 @@ from trends import readings, wording
 from trends.findings import Row, Table
 from trends.overview import families, places
 from trends.panel import Panel
+from trends.signals import TITLES
 from trends.summary import table_of
 
 LINE = 104 * WEEK  # of the past that a small line shows
@@ -52,8 +54,8 @@ def page(look: Look) -> Answer:
         topic=topic,
         baskets=baskets,
         entries=_entries(panel, tables, topic),
-        parts=_parts(look, topic),
-        names=_names(topic),
+        places=_ranks(look, topic),
+        names=names_of(look, look.configured.topics.get(topic.key, topic)),
         events=_events(panel, topic),
     )
 
@@ -85,23 +87,30 @@ def _places(family: Sequence[Table]) -> list[str]:
     return places(family)
 
 
-def _parts(look: Look, topic: Topic) -> list[tuple[str, Any]]:
-    """What each group of signals gives to its place in the basket's index, where one is made."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A topic's place in a basket's index. ``parts``: by group of signals, by how many times it is more than the basket's middle;
+    their product is ``level``. ``why`` says why there is no place.
+    """
+
+    basket: str
+    rank: Any | None
+    of: int
+    parts: tuple[tuple[str, float], ...]
+    why: str
+
+
+def _ranks(look: Look, topic: Topic) -> list[Place]:
+    """Where the topic stands in the index of each of its baskets, and what each group of signals gives to that."""
     claims = said.claims(look)
-    if claims is None:
-        return []
-    return [(of.title, rank) for of in claims.baskets for rank in of.index.ranks if rank.topic == topic.key]
-
-
-def _names(topic: Topic) -> list[tuple[str, str]]:
-    return [(signal, _words(value)) for signal, value in topic.names.items()]
-
-
-def _words(value: object) -> str:
-    """A name as the configuration has it: a text, some of them, or any of these and not those."""
-    if isinstance(value, dict):
-        return "; ".join(f"{key}: {_words(part)}" for key, part in value.items() if part)
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    mine = () if claims is None else [of for of in claims.baskets if topic.key in look.setting.baskets[of.basket].topics]
+    found = []
+    for of in mine:
+        rank = next((r for r in of.index.ranks if r.topic == topic.key and r.rank is not None), None)
+        parts = () if rank is None else tuple((TITLES[signal], float(np.exp(part))) for signal, part in rank.parts.items())
+        ranked = sum(r.rank is not None for r in of.index.ranks)
+        found.append(Place(of.title, rank, ranked, parts, of.index.withheld or "it has too few signals of its own"))
+    return found
 
 
 def _events(panel: Panel, topic: Topic) -> list[tuple[int, str, str]]:
