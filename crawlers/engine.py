@@ -11,19 +11,22 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from scrapy import signals
 from scrapy.crawler import Crawler
+from sqlalchemy import select
 
 from crawlers.captures import Tape
 from crawlers.job import Job, Manners, Mode
+from crawlers.keep import Keep
 from crawlers.locks import HostLocks
 from crawlers.recorder import Recorder, Tally, last_capture
 from crawlers.settings import settings_for
 from crawlers.source import Preview, SourceSpider
-from storage import ledger
+from storage import ledger, schema
 from storage.journal import Journal
 from storage.model import Capture, Reason
 
@@ -50,14 +53,25 @@ class Report:
 
 
 class CrawlService:
-    """Crawls of one store. ``reactor=True`` where the asyncio reactor was installed (`run_async`)."""
+    """Crawls of one store. ``reactor=True`` where the asyncio reactor was installed (`run_async`).
+
+    ``keep``: where responses are kept, else in the journal's folder; ``closed`` is called when a run has written its last one.
+    """
 
     def __init__(
-        self, journal: Journal, manners: Manners, *, reactor: bool = False, clock: Callable[[], int] = lambda: int(time.time())
+        self,
+        journal: Journal,
+        manners: Manners,
+        *,
+        reactor: bool = False,
+        clock: Callable[[], int] = lambda: int(time.time()),
+        keep: Keep | None = None,
+        closed: Callable[[], None] = lambda: None,
     ) -> None:
         self.journal = journal
         self.manners = manners
-        self.captures = journal.folder / "captures"
+        self.keep = keep or Keep(journal.folder / "captures")
+        self._file_closed = closed
         self.locks = HostLocks(journal.folder / "locks")
         self.stopping = False
         self._reactor = reactor
@@ -79,15 +93,7 @@ class CrawlService:
         """Do one run to its end. The caller has planned it and holds the locks of its hosts."""
         started = time.monotonic()
         polite = manners or self.manners
-        tape = Tape(
-            self.captures,
-            run.id,
-            run.time,
-            clock=self._clock,
-            known=self._known,
-            only=job.replay_only,
-            replay_of=run.rereads or None,
-        )
+        tape = await self._tape(run, job)
         previewing = job.mode is Mode.PREVIEW
         recorder = Recorder(
             self.journal,
@@ -124,8 +130,28 @@ class CrawlService:
                 report.requests, report.received, report.remaining = spider.pacing.sent, spider.pacing.received, spider.pacing.remaining
         finally:
             await asyncio.get_running_loop().run_in_executor(self._writer, tape.writer.close)
+            self._file_closed()
         report.seconds = time.monotonic() - started
         return report
+
+    async def _tape(self, run: ledger.Run, job: Job) -> Tape:
+        replay_time = self._planned(run.rereads) if run.rereads else None
+        make = partial(
+            Tape,
+            self.keep if job.mode is not Mode.PREVIEW else self.keep.here,
+            run.id,
+            run.time,
+            clock=self._clock,
+            known=self._known,
+            only=job.replay_only,
+            replay_of=run.rereads or None,
+            replay_time=replay_time,
+        )
+        return make() if self.keep.address is None else await asyncio.to_thread(make)  # it may wait for the network
+
+    def _planned(self, run: str) -> int | None:
+        with self.journal.read() as connection:
+            return connection.scalar(select(schema.runs.c.time).where(schema.runs.c.id == run))
 
     async def _crawl(self, crawler: Crawler, **kwargs: Any) -> None:
         closed = self._closed[crawler] = asyncio.Event()

@@ -1,8 +1,8 @@
-"""WARC files of raw responses: one a run and process, one gzip member a record, appended and read again.
+"""WARC files of raw responses: one a run and process, one gzip member a record, read again.
 
-WARC 1.1 (ISO 28500) by warcio. A record can be read by its offset; a torn tail can be cut off; a damaged record
-costs only itself. A file that held people's data, or is old, is replaced by a reduced one (`scheduler.reducing`), which
-says where everything lies now.
+WARC 1.1 (ISO 28500) by warcio; `crawlers.warc_writer` writes them. A record can be read by its offset; a torn tail can be
+cut off; a damaged record costs only itself. A file that held people's data, or is old, is replaced by a reduced one
+(`scheduler.reducing`), which says where everything lies now.
 """
 
 from __future__ import annotations
@@ -17,18 +17,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from scrapy.http import Headers, Request, Response
+from scrapy.http import Headers, Response
 from scrapy.responsetypes import responsetypes
 from warcio.archiveiterator import ArchiveIterator
 from warcio.recordloader import ArcWarcRecord
-from warcio.statusandheaders import StatusAndHeaders
-from warcio.warcwriter import WARCWriter
 
-from crawlers.capture_names import reduced_name, successors
+from crawlers.keep import Keep, keep_of
+from crawlers.object_store import StoreAwayError
 from storage.model import Capture, UptakeError
 
 LEVEL = 6  # of compression; warcio's own 9 makes large bodies 2 % smaller and takes six times as long
@@ -40,6 +37,10 @@ DIGEST = "Uptake-Body-SHA256"  # of a reduced one: of the body that it had
 
 class CaptureDamagedError(UptakeError):
     """A record that should be there cannot be read."""
+
+
+class CaptureAwayError(CaptureDamagedError, StoreAwayError):
+    """A record cannot be read because the store of objects is away or refuses; later it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,133 +143,12 @@ def mend(path: Path) -> Scan:
     return found
 
 
-class CaptureWriter:
-    """Appends responses to one run's own file. Opened at the first response."""
-
-    def __init__(self, folder: Path, run: str, now: int) -> None:
-        month = datetime.fromtimestamp(now, UTC).strftime("%Y-%m")
-        self._folder, self._stem, self.run = folder, f"{run.rpartition('-')[0] or run}/{month}/{run}", run
-        self._file: io.BufferedWriter | None = None
-        self._name = ""
-        self._unsynced = False
-
-    def append(self, request: Request, response: Response, fingerprint: str, fetched_at: int, refers_to: Capture | None = None) -> Capture:
-        """Write a response (and a request's body, if it has one). Flushed to the system when this returns.
-
-        A body that begins with what the request's meta calls ``without_body`` is left out, with its digest in its place: that
-        of a PDF, say, whose text is kept elsewhere.
-        """
-        file = self._open()
-        headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, values in response.headers.items() for v in values]
-        warc = {
-            "WARC-Date": datetime.fromtimestamp(fetched_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "Uptake-Run": self.run,
-            "Uptake-Method": request.method,
-            "Uptake-Fingerprint": fingerprint,
-        }
-        if request.meta.get("people") is True:
-            warc[PEOPLE] = "1"
-        body, digest = response.body, hashlib.sha256(response.body).hexdigest()
-        if (sign := request.meta.get("without_body")) and sign in body[:1024]:
-            body = b""
-            warc |= {REDUCED: warc["WARC-Date"][:10], DIGEST: digest}
-        if refers_to is not None:
-            warc |= {"WARC-Profile": NOT_MODIFIED, "Uptake-Refers-To": f"{refers_to.file}@{refers_to.offset}"}
-        plain = io.BytesIO()
-        writer = WARCWriter(plain, gzip=False, warc_version="1.1")
-        status = f"{response.status} {_phrase(response.status)}"
-        record = writer.create_warc_record(
-            request.url,
-            "response" if refers_to is None else "revisit",
-            payload=io.BytesIO(body),
-            length=len(body),
-            http_headers=StatusAndHeaders(status, headers, protocol="HTTP/1.1"),
-            warc_headers_dict=warc,
-        )
-        writer.write_record(record)
-        offset = file.tell()
-        file.write(zlib.compress(plain.getbuffer(), LEVEL, wbits=31) + self._asked(request, record))
-        file.flush()
-        self._unsynced = True
-        return Capture(
-            run=self.run,
-            file=self._name,
-            offset=offset,
-            url=request.url,
-            method=request.method,
-            status=response.status,
-            fingerprint=fingerprint,
-            fetched_at=fetched_at,
-            content_type=(response.headers.get(b"Content-Type") or b"").decode("latin-1"),
-            sha256=digest,
-        )
-
-    def _asked(self, request: Request, answer: ArcWarcRecord) -> bytes:
-        """The record of a request that has a body; any other stands in the answer's own head."""
-        if not request.body:
-            return b""
-        plain = io.BytesIO()
-        writer = WARCWriter(plain, gzip=False, warc_version="1.1")
-        parts = urlsplit(request.url)
-        line = f"{request.method} {parts.path or '/'}{'?' + parts.query if parts.query else ''} HTTP/1.1"
-        kind = (request.headers.get(b"Content-Type") or b"application/octet-stream").decode("latin-1")
-        record = writer.create_warc_record(
-            request.url,
-            "request",
-            payload=io.BytesIO(request.body),
-            length=len(request.body),
-            http_headers=StatusAndHeaders(line, [("Host", parts.netloc), ("Content-Type", kind)], is_http_request=True),
-            warc_headers_dict={"WARC-Concurrent-To": answer.rec_headers.get_header("WARC-Record-ID")},
-        )
-        writer.write_record(record)
-        return zlib.compress(plain.getbuffer(), LEVEL, wbits=31)
-
-    def _open(self) -> io.BufferedWriter:
-        if self._file is None:
-            attempt = 1
-            path = self._folder / f"{self._stem}.{attempt}.warc.gz"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            while path.exists():  # an earlier process's file is never appended to
-                attempt += 1
-                path = self._folder / f"{self._stem}.{attempt}.warc.gz"
-            self._file = path.open("xb")
-            self._name = str(path.relative_to(self._folder))
-            plain = io.BytesIO()
-            writer = WARCWriter(plain, gzip=False, warc_version="1.1")
-            about = {"software": "Uptake", "format": "WARC File Format 1.1", "isPartOf": self.run}
-            writer.write_record(writer.create_warcinfo_record(path.name, about))
-            self._file.write(zlib.compress(plain.getbuffer(), LEVEL, wbits=31))
-        return self._file
-
-    def sync(self) -> None:
-        """Have everything on the disk itself. Called before each commit that refers to it."""
-        if self._file is not None and self._unsynced:
-            self._unsynced = False
-            os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        if self._file is not None:
-            try:
-                self.sync()
-            finally:
-                file, self._file = self._file, None
-                with suppress(OSError):  # what is still in its buffer belongs to a response that could not be kept, and that was told
-                    file.close()
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
-
-
-def files_of(folder: Path, run: str) -> list[Path]:
-    """The capture files of a run, in the order of its processes. One that is being reduced stands for itself until it is gone."""
-    stem = run.rpartition("-")[0] or run
-    found = set((folder / stem).glob(f"*/{run}.*.warc.gz"))
-    found -= {path.with_name(reduced_name(path.name)) for path in found}
-    return sorted(found, key=lambda p: int(p.name.removeprefix(f"{run}.").split(".")[0]))
+def scanned(keep: Keep, file: str) -> Scan:
+    """All of a kept file, wherever it lies. `FileNotFoundError` where it is nowhere."""
+    for _ in range(2):  # it may be brought to the store, or be let go there, between being found and being read
+        with suppress(FileNotFoundError):
+            return scan(keep.whole(file))
+    return scan(keep.whole(file))
 
 
 def records(folder: Path, path: Path) -> Iterator[Record]:
@@ -279,34 +159,41 @@ def records(folder: Path, path: Path) -> Iterator[Record]:
                 yield _record(record, str(path.relative_to(folder)), offset)
 
 
-def load(folder: Path, file: str, offset: int) -> Record:
-    """One record by its place, or by its former one if the file was reduced. Raises `CaptureDamagedError` where none can be read."""
-    path = folder / file
+def load(place: Path | Keep, file: str, offset: int) -> Record:
+    """One record by its place, or by its former one if the file was reduced.
+
+    Raises `CaptureDamagedError` where none can be read, `CaptureAwayError` where that may be otherwise later.
+    """
+    keep = keep_of(place)
     try:
-        with path.open("rb") as handle:
+        with keep.open(file) as handle:
             handle.seek(offset)
             following = ArchiveIterator(handle)
             for record in following:
                 found = _record(record, file, offset)
                 return found if found.capture.method == "GET" else replace(found, request_body=_request_body(following))
     except FileNotFoundError as error:
-        if moved := _moved(folder, file, offset):
-            return load(folder, *moved)
-        raise CaptureDamagedError(f"the raw response {file} is gone (captures are kept for a limited time)") from error
+        if moved := _moved(keep, file, offset):
+            return load(keep, *moved)
+        raise CaptureDamagedError(keep.lacking(file)) from error
+    except StoreAwayError as error:
+        raise CaptureAwayError(f"the raw response at {file}@{offset} cannot be read now: {error}") from error
     except Exception as error:  # warcio and zlib raise many kinds on broken bytes
         raise CaptureDamagedError(f"the raw response at {file}@{offset} is damaged: {error}") from error
     raise CaptureDamagedError(f"there is no raw response at {file}@{offset}")
 
 
-def _moved(folder: Path, file: str, offset: int) -> tuple[str, int] | None:
+def _moved(keep: Keep, file: str, offset: int) -> tuple[str, int] | None:
     """Where a record of a file that was reduced lies now; None where there is no such file."""
-    for name in successors(file):
-        path = folder / name
-        moves = _moves(path).get(Path(file).name) if name != file and path.exists() else None
-        if moves is not None and offset not in moves:
-            raise CaptureDamagedError(f"the raw response was damaged when its file was reduced to {path.name}, and is not kept")
-        if moves is not None:
-            return name, moves[offset]
+    try:
+        for name in keep.followers(file):
+            moves = _moves(keep.whole(name)).get(Path(file).name)
+            if moves is not None and offset not in moves:
+                raise CaptureDamagedError(f"the raw response was damaged when its file was reduced to {Path(name).name}, and is not kept")
+            if moves is not None:
+                return name, moves[offset]
+    except StoreAwayError as error:
+        raise CaptureAwayError(f"the raw response at {file}@{offset} cannot be read now: {error}") from error
     return None
 
 

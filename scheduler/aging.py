@@ -20,8 +20,10 @@ from operator import itemgetter
 
 from sqlalchemy import Connection
 
+from crawlers.capture_names import month_of
+from crawlers.keep import Keep
 from crawlers.locks import alone
-from scheduler.reducing import Reduced, Reducer, files_of_runs, month_of, never
+from scheduler.reducing import Reduced, Reducer, files_of_runs, never
 from storage import schema
 from storage.journal import Journal
 from storage.periods import DAY
@@ -52,7 +54,9 @@ def reduced_runs(connection: Connection, source: str) -> frozenset[str]:
     return frozenset(connection.exec_driver_sql(sql, (source, mark.seq)).scalars()) - set(mark.left)
 
 
-def reduce_aged(journal: Journal, days_of: Callable[[str], int], *, now: int, stopping: Callable[[], bool] = never) -> Reduced:
+def reduce_aged(
+    journal: Journal, days_of: Callable[[str], int], *, now: int, stopping: Callable[[], bool] = never, keep: Keep | None = None
+) -> Reduced:
     """Reduce all responses of runs that ended more days ago than ``days_of`` their source; ``now`` is epoch seconds.
 
     A source that is being asked, or read again, is left to the next call, and so is the rest when ``stopping`` says so.
@@ -68,18 +72,18 @@ def reduce_aged(journal: Journal, days_of: Callable[[str], int], *, now: int, st
             continue
         with alone(journal.folder / "locks", f"source-{source}") as free:
             if free:
-                total += _reduce(journal, source, cutoff, now, stopping)
+                total += _reduce(journal, source, cutoff, now, stopping, keep)
     if total.files:
         logger.info("%d responses older than their days were reduced, %d to %d bytes", total.responses, total.before, total.after)
     return total
 
 
-def _reduce(journal: Journal, source: str, cutoff: int, now: int, stopping: Callable[[], bool]) -> Reduced:
+def _reduce(journal: Journal, source: str, cutoff: int, now: int, stopping: Callable[[], bool], keep: Keep | None) -> Reduced:
     """What is due of one source, whose lock is held."""
     with journal.read() as connection:
         runs, mark = _due(connection, source, cutoff), _mark(connection, source)
-    files = files_of_runs(journal.folder / "captures", source, runs, reduced=True)
-    done, left = Reducer(journal, now, cutoff=None, stopping=stopping).reduce(files)
+    files = files_of_runs(keep or journal.folder / "captures", source, runs, reduced=True)
+    done, left = Reducer(journal, now, cutoff=None, stopping=stopping, keep=keep).reduce(files)
     _remember(journal, source, Mark(max(cutoff, mark.seq), tuple(sorted(set(left)))), now)
     return done
 

@@ -18,14 +18,17 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from crawlers.keep import Keep
 from crawlers.locks import alone
+from crawlers.object_store import ObjectStore, store_at
 from crawlers.reduced import settle
 from scheduler import backup_files as files
-from scheduler.backup_check import MANIFEST, absent
+from scheduler.backup_check import ELSEWHERE, MANIFEST, absent, list_elsewhere
 from scheduler.backup_files import CAPTURES, LIBRARY, Carried
 from storage import database
 from storage.journal import FILE, Journal
@@ -54,13 +57,29 @@ class Backup:
     removed: int  # files of raw responses that did not belong there any more
     editions: int  # of papers whose texts are kept
     lost: tuple[str, ...]  # files of raw responses that the store itself does not have any more
+    elsewhere: int = 0  # files of raw responses that lie in a store of objects, and are only listed
+    elsewhere_bytes: int = 0
+    at: str = ""  # that store's address
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "lost": list(self.lost)}
 
 
-def backup(store: Path, config: Path, target: Path, *, now: int, version: str, link: bool = True, progress: Progress) -> Backup:
+def backup(
+    store: Path,
+    config: Path,
+    target: Path,
+    *,
+    now: int,
+    version: str,
+    link: bool = True,
+    progress: Progress,
+    keep: Keep | None = None,
+    responses: bool = False,
+) -> Backup:
     """Make or renew the backup of a store in a folder; ``now`` is epoch seconds.
+
+    Raw responses that are kept in a store of objects are listed; with ``responses`` they are brought too.
 
     Raises `UsageError` for a folder that holds anything else, `UptakeError` where the disk or the store is in the way: then
     the last good backup is as it was.
@@ -75,12 +94,24 @@ def backup(store: Path, config: Path, target: Path, *, now: int, version: str, l
             if not (target / MANIFEST).exists():
                 _write(target / MANIFEST, json.dumps({"format": FORMAT, "made": None}))
             try:
-                return _made(store, config, target, now=now, version=version, link=link, progress=progress)
+                objects = None if keep is None or keep.address is None else store_at(keep.address)
+                return _made(store, config, target, objects, now=now, version=version, link=link, progress=progress, responses=responses)
             finally:
                 shutil.rmtree(target / _NEW, ignore_errors=True)
 
 
-def _made(store: Path, config: Path, target: Path, *, now: int, version: str, link: bool, progress: Progress) -> Backup:
+def _made(
+    store: Path,
+    config: Path,
+    target: Path,
+    objects: ObjectStore | None,
+    *,
+    now: int,
+    version: str,
+    link: bool,
+    progress: Progress,
+    responses: bool,
+) -> Backup:
     fresh = target / _NEW
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
@@ -90,24 +121,37 @@ def _made(store: Path, config: Path, target: Path, *, now: int, version: str, li
     with Journal.open(fresh) as journal, journal.read() as connection:
         sequence = int(connection.exec_driver_sql("SELECT coalesce(max(seq), 0) FROM commits").scalar_one())
         figures = int(connection.exec_driver_sql("SELECT count(*) FROM points WHERE state < 2").scalar_one())
-        found = files.wanted(connection, store / CAPTURES)
+        found = files.wanted(connection, store / CAPTURES, dict if objects is None else partial(objects.listed, ""))
     _refuse_small(target, files.space_for(store / CAPTURES, target / CAPTURES, found, link=link))
     told = lambda done, of: progress("raw responses", done, of)  # noqa: E731
     carried, names = files.carry_all(store / CAPTURES, target / CAPTURES, found, link=link, progress=told)
+    if objects is not None and responses:
+        _refuse_small(target, sum(entry.size for entry in found.elsewhere.values()))
+        fetched, more = files.fetch_all(objects, target / CAPTURES, found, progress=told)
+        carried, names = carried + fetched, names | more
+    names |= {name for name in found.elsewhere if (target / CAPTURES / name).exists()}  # of a former one that brought them
+    away = {name: entry for name, entry in found.elsewhere.items() if name not in names}
     editions = _library(store / LIBRARY, target / LIBRARY)
     with Journal.open(fresh) as journal, journal.read() as connection:
-        missing = set(absent(connection, target / CAPTURES)) - set(found.lost)
+        missing = set(absent(connection, target / CAPTURES, away)) - set(found.lost)
     if missing:
         raise UptakeError(f"{min(missing)} did not get into {target} whole; the last good backup there is as it was")
     size = (fresh / FILE).stat().st_size
     _write(fresh / CONFIG, without_passwords(config.read_text(encoding="utf-8")))
+    if objects is not None:
+        list_elsewhere(fresh / ELSEWHERE, objects.address.url, away)
     (fresh / FILE).replace(target / FILE)  # from here on it is the new backup
     (fresh / CONFIG).replace(target / CONFIG)
+    if objects is not None:
+        (fresh / ELSEWHERE).replace(target / ELSEWHERE)
     made = Backup(iso(now), sequence, figures, size, carried, 0, editions, found.lost)
+    if objects is not None:
+        bytes_away = sum(entry.size for entry in away.values())
+        made = replace(made, elsewhere=len(away), elsewhere_bytes=bytes_away, at=objects.address.url)
     _write(target / MANIFEST, json.dumps(_manifest(made, version), indent=2))
     settle(target)
     removed = files.drop_others(target / CAPTURES, names)
-    return Backup(made.made, sequence, figures, size, carried, removed, editions, found.lost)
+    return replace(made, removed=removed)
 
 
 def _manifest(made: Backup, version: str) -> dict[str, Any]:

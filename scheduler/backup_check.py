@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from crawlers.capture_names import present
+from crawlers.capture_names import present, successors
+from crawlers.object_store import Entry
 from crawlers.warc import CaptureDamagedError, load, scan
 from scheduler.backup_files import CAPTURES, LIBRARY
 from storage import database
@@ -21,6 +22,7 @@ from storage.journal import FILE, Journal
 from storage.model import UptakeError, UsageError
 
 MANIFEST = "uptake-backup.json"
+ELSEWHERE = "uptake-responses.json"  # raw responses that lie in a store of objects: names, sizes and the checksums that it tells
 SHOWN = 20  # problems that are told one by one
 
 
@@ -33,6 +35,8 @@ class Checked:
     responses: int = 0  # that figures rest on
     files: int = 0  # in which they lie
     editions: int = 0
+    elsewhere: int = 0  # files that lie in a store of objects, and were not looked at
+    at: str = ""
     problems: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
@@ -42,15 +46,36 @@ class Checked:
             "responses": self.responses,
             "files": self.files,
             "editions": self.editions,
+            "elsewhere": self.elsewhere,
+            "at": self.at,
             "problems": self.problems,
         }
 
 
-def absent(connection: Connection, captures: Path) -> Iterator[str]:
-    """The files of raw responses that a journal speaks of and that are not there, or too short. Quick: none is opened."""
+def list_elsewhere(file: Path, at: str, entries: Mapping[str, Entry]) -> None:
+    """Write down which raw responses lie in a store of objects."""
+    known = {name: {"size": entry.size, "checksum": entry.checksum} for name, entry in sorted(entries.items())}
+    file.write_text(json.dumps({"at": at, "files": known}, indent=1), encoding="utf-8")
+
+
+def listed_elsewhere(target: Path) -> tuple[str, dict[str, Entry]]:
+    """The address of that store, and what a backup says lies there."""
+    try:
+        found = json.loads((target / ELSEWHERE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return "", {}
+    return str(found["at"]), {str(name): Entry(int(e["size"]), str(e["checksum"])) for name, e in found["files"].items()}
+
+
+def absent(connection: Connection, captures: Path, elsewhere: Mapping[str, Entry]) -> Iterator[str]:
+    """The files of raw responses that a journal speaks of and that are neither there nor elsewhere, or too short. None is opened."""
     sql = "SELECT file, max(\"offset\") FROM evidence WHERE kind = 'capture' GROUP BY file"
     for name, last in connection.exec_driver_sql(sql):
         found = present(captures, name)
+        if found is None and (there := _listed(elsewhere, name)):
+            if there == name and elsewhere[name].size <= last:
+                yield str(name)
+            continue
         if found is None or (found == name and (captures / name).stat().st_size <= last):
             yield str(name)
 
@@ -74,9 +99,13 @@ def check(target: Path, progress: Callable[[int, int], None]) -> Checked:
         found.sequence = int(connection.exec_driver_sql("SELECT coalesce(max(seq), 0) FROM commits").scalar_one())
         for name, offset in connection.exec_driver_sql("SELECT file, \"offset\" FROM evidence WHERE kind = 'capture'"):
             places[name].add(offset)
+    found.at, elsewhere = listed_elsewhere(target)
     found.files, found.responses = len(places), sum(map(len, places.values()))
     for at, (name, offsets) in enumerate(sorted(places.items())):
         progress(at, len(places))
+        if present(target / CAPTURES, name) is None and _listed(elsewhere, name):
+            found.elsewhere += 1
+            continue
         found.problems += _wrong(target / CAPTURES, name, offsets)
     progress(len(places), len(places))
     for path in sorted((target / LIBRARY).glob("*.sqlite3")):
@@ -84,6 +113,11 @@ def check(target: Path, progress: Callable[[int, int], None]) -> Checked:
         if wrong := _damaged(path):
             found.problems.append(f"the papers' texts {path.name} are damaged: {wrong}")
     return found
+
+
+def _listed(elsewhere: Mapping[str, Entry], name: str) -> str | None:
+    """The name under which a file lies elsewhere."""
+    return next((n for n in successors(name) if n in elsewhere), None)
 
 
 def _wrong(captures: Path, name: str, offsets: set[int]) -> Iterator[str]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Connection
 
-from crawlers.capture_names import END, present, run_of
+from crawlers.capture_names import END, present, run_of, successors
+from crawlers.object_store import Entry, ObjectStore
 from crawlers.reduced import settle
 
 CAPTURES = "captures"
@@ -24,6 +25,7 @@ class Wanted:
 
     files: dict[str, bool]  # to whether the file is final: its run is over, nobody writes to it any more
     lost: tuple[str, ...]  # names that figures rest on, and that are nowhere
+    elsewhere: Mapping[str, Entry] = field(default_factory=dict)  # in a store of objects; some may still be here too
 
 
 @dataclass(slots=True)
@@ -39,6 +41,9 @@ class Carried:
     def new(self) -> int:
         return self.copied + self.linked
 
+    def __add__(self, other: Carried) -> Carried:
+        return Carried(self.copied + other.copied, self.linked + other.linked, self.same + other.same, self.bytes + other.bytes)
+
 
 def captures_in(folder: Path) -> Iterator[str]:
     """The names of all files of raw responses in a captures folder."""
@@ -46,12 +51,14 @@ def captures_in(folder: Path) -> Iterator[str]:
         yield from (os.path.relpath(os.path.join(place, name), folder) for name in names if name.endswith(END))  # noqa: PTH118  # a hundred thousand
 
 
-def wanted(connection: Connection, captures: Path) -> Wanted:
-    """Of the files in a folder those that a journal speaks of: in evidence, or of a run that it knows."""
+def wanted(connection: Connection, captures: Path, listed: Callable[[], Mapping[str, Entry]] = dict) -> Wanted:
+    """Of the files in a folder those that a journal speaks of: in evidence, or of a run that it knows. ``listed``: of others elsewhere."""
     referred = {str(f) for f in connection.exec_driver_sql("SELECT DISTINCT file FROM evidence WHERE kind = 'capture'").scalars()}
     runs = {str(run): end is not None for run, end in connection.exec_driver_sql("SELECT id, finished_seq FROM runs")}
     files = {name: runs.get(run_of(name), False) for name in captures_in(captures) if run_of(name) in runs or name in referred}
-    return Wanted(files, tuple(sorted(name for name in referred - files.keys() if present(captures, name) is None)))
+    there = {name: entry for name, entry in listed().items() if run_of(name) in runs or name in referred}  # what moves is in both
+    lost = (n for n in referred - files.keys() - there.keys() if present(captures, n) is None and not there.keys() & {*successors(n)})
+    return Wanted(files, tuple(sorted(lost)), there)
 
 
 def carry(source: Path, target: Path, *, link: bool) -> tuple[str, int]:
@@ -109,6 +116,8 @@ def carry_all(store: Path, target: Path, found: Wanted, *, link: bool, progress:
             how, size = carry(store / name, target / name, link=link and final)
         except FileNotFoundError:
             later = present(store, name)
+            if later is None and name in found.elsewhere:
+                continue  # it was brought there meanwhile
             if later is None:
                 raise
             name = later  # noqa: PLW2901
@@ -122,6 +131,20 @@ def carry_all(store: Path, target: Path, found: Wanted, *, link: bool, progress:
         settle(folder)
     progress(len(found.files), len(found.files))
     return done, names
+
+
+def fetch_all(objects: ObjectStore, target: Path, found: Wanted, *, progress: Callable[[int, int], None]) -> tuple[Carried, set[str]]:
+    """Bring the wanted files that lie elsewhere into the backup."""
+    done = Carried()
+    for at, (name, entry) in enumerate(found.elsewhere.items()):
+        progress(at, len(found.elsewhere))
+        if (target / name).exists() and (target / name).stat().st_size == entry.size:
+            done.same += 1
+            continue
+        objects.fetch(name, target / name)
+        done.copied, done.bytes = done.copied + 1, done.bytes + entry.size
+    progress(len(found.elsewhere), len(found.elsewhere))
+    return done, set(found.elsewhere)
 
 
 def space_for(store: Path, target: Path, found: Wanted, *, link: bool) -> int:

@@ -15,7 +15,9 @@ from pydantic import ValidationError
 
 from crawlers.catalog import sources
 from crawlers.job import Manners
+from crawlers.keep import Keep
 from crawlers.keywords import Keywords
+from crawlers.object_address import read_address
 from scheduler.config_custom import custom_settings
 from scheduler.config_mail import Alerting, Digesting, Mailing, alerting, digesting, mailing
 from scheduler.config_sections import Alerts, Crawl, Daemon, Digest, File, Http, Influxdb, Mail, Store, first_mistake, near
@@ -68,11 +70,17 @@ class Config:
     alerts: Alerting | None = None
     keep_people_days: int = 30  # after which raw responses that may name people are reduced
     keep_days: int = 730  # after which all others are
+    elsewhere: Keep | None = None  # where raw responses are kept, if not in the store's folder alone
 
     def setup(self, name: str) -> Setup:
         """What a job needs to know of one source."""
         s = self.sources[name]
         return Setup(s.source, self.topics, s.endpoints, s.options, s.delay, s.obey_robots, s.budget, self.snapshot)
+
+    @property
+    def keep(self) -> Keep:
+        """Where raw responses are kept."""
+        return self.elsewhere or Keep(self.store / "captures")
 
     def keep_days_of(self, source: str) -> int:
         """For how many days raw responses of a source are kept whole, also of one that has left the configuration."""
@@ -150,7 +158,17 @@ def read(raw: dict[str, Any], path: Path, environment: Mapping[str, str]) -> Con
         alerts=None if file.alerts is None else alerting(file.alerts),
         keep_people_days=file.store.keep_people_days,
         keep_days=file.store.keep_days,
+        elsewhere=_elsewhere(file.store, path.parent),
     )
+
+
+def _elsewhere(section: Store, beside: Path) -> Keep | None:
+    if not section.captures:
+        if section.captures_endpoint:
+            raise UsageError('[store] captures_endpoint: captures = "s3://bucket/folder" must say what is kept there')
+        return None
+    address = read_address(section.captures, section.captures_endpoint)
+    return Keep(_folder(section.path, beside) / "captures", address, section.spool_mb * 1_000_000)
 
 
 def _influxdb(section: Influxdb | None, beside: Path, environment: Mapping[str, str]) -> Address | None:

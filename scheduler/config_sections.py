@@ -24,6 +24,15 @@ class Store(Section):
         description="days after which any other raw response is reduced likewise; so many that what the trends look at, 104 weeks,"
         " can be read again. A source's section may say otherwise",
     )
+    captures: str = Field(
+        default="",
+        description="where raw responses are kept, as an address such as s3://bucket/folder; left out: in the store's folder, in which"
+        " what has not got there yet waits. Credentials are read from the environment (AWS_ACCESS_KEY_ID …), never from this file",
+    )
+    captures_endpoint: str = Field(default="", description="of a server that speaks S3 and is not Amazon's, https://minio.example.org say")
+    spool_mb: int = Field(
+        default=1000, ge=0, description="MB of copies that stay in the store's folder of raw responses that are kept elsewhere"
+    )
 
     read: Literal["journal", "influxdb"] = Field(
         default="journal", description="where trends, compare and report read: the journal, or the server of [influxdb]"

@@ -19,6 +19,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 
 from crawlers.engine import CrawlService
+from crawlers.uploads import Uploads
 from scheduler import schedule
 from scheduler.config import Config
 from scheduler.duties import Duty, duties
@@ -65,7 +66,15 @@ class Daemon:
 
     async def run(self) -> int:
         """Run until SIGTERM or SIGINT. Gives the exit code."""
-        self.service = CrawlService(self._journal, self.settings.manners, reactor=self.settings.reactor, clock=self._clock)
+        self._uploads = Uploads(self.settings.keep, self.settings.store / "locks")
+        self.service = CrawlService(
+            self._journal,
+            self.settings.manners,
+            reactor=self.settings.reactor,
+            clock=self._clock,
+            keep=self.settings.keep,
+            closed=self._uploads.wake,
+        )
         self.visits = Visits(self.service, self._clock)
         self.watch = Watch(self.settings, self._journal, self.service, self._clock, self._tell_operator)
         self._sending = Sending(self._journal, self.settings)
@@ -80,6 +89,7 @@ class Daemon:
             self._schedule()
             self._scheduler.start()
             self._sending.start()
+            self._uploads.start()
             self._say(f"Uptake is at work: {web.url}/ shows it, {web.url}/healthz how it does; Ctrl-C stops it, nothing is lost.")
             self._say(plan(self.settings, self._clock(), self._late()))
             self._systemd.ready(self._status())
@@ -168,6 +178,8 @@ class Daemon:
     async def _look_around(self) -> None:
         self.watch.look_around()
         self.watch.sent(await asyncio.to_thread(self._sending.status))
+        if self.settings.elsewhere is not None:
+            self.watch.brought(await asyncio.to_thread(self._uploads.standing))
         self._systemd.tell(STATUS=self._status())
 
     def _tell_operator(self, troubles: Sequence[Trouble]) -> None:
@@ -254,6 +266,7 @@ class Daemon:
             settings = await asyncio.to_thread(self._reload)
             fixed = [
                 ("[store] path", settings.store, self.settings.store),
+                ("[store] captures", settings.elsewhere, self.settings.elsewhere),
                 ("[http]", settings.http, self.settings.http),
                 ("[influxdb]", settings.influxdb, self.settings.influxdb),
             ]
@@ -294,6 +307,7 @@ class Daemon:
         sent = await self._sending.stop(1.0)
         await self.front.close()
         self.service.shutdown()
+        await asyncio.to_thread(self._uploads.stop, 0.5)
         took = time.monotonic() - self._stopped_at if self._stopped_at is not None else 0.0
         self._say(f"Stopped{'' if clean else ', some in the middle'} after {took:.1f} s; what was begun goes on at the next start.")
         if not sent and self._stopped_at is not None:

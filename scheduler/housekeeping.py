@@ -15,19 +15,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection, select
+
 from crawlers.locks import alone
 from scheduler.aging import forget, reduce_aged
 from scheduler.config import Config
 from scheduler.reducing import Reduced, never
 from scheduler.retention import reduce_old
-from storage import rollup
+from storage import rollup, schema
 from storage.journal import Journal
 from storage.model import UptakeError
 from storage.periods import DAY
 from storage.upkeep import WAIT, Compacted, compact
 
 LEFT_BEHIND = DAY  # seconds after which an unfinished file belongs to nobody: none takes that long to be written
-PARTS = ("captures", "reports")  # folders of the store in which files are written beside their place first
+PARTS = ("captures", "captures.copies", "reports")  # folders of the store in which files are written beside their place first
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,16 @@ def housekeeping(
             done.troubles.append(f"another process is tidying up {journal.folder}; nothing was done here")
             return done
         with _telling(done.troubles):
-            done.people = reduce_old(journal, days=settings.keep_people_days, now=now, stopping=stopping)
+            done.people = reduce_old(journal, days=settings.keep_people_days, now=now, stopping=stopping, keep=settings.keep)
         with _telling(done.troubles):
-            done.aged = reduce_aged(journal, settings.keep_days_of, now=now, stopping=stopping)
+            done.aged = reduce_aged(journal, settings.keep_days_of, now=now, stopping=stopping, keep=settings.keep)
         with _telling(done.troubles):
             done.notes = forget(journal, now=now, stopping=stopping)
         with _telling(done.troubles):
             done.swept = sweep(journal.folder, now)
+        if settings.elsewhere is not None:
+            with _telling(done.troubles), journal.read() as connection:
+                settings.keep.tidy(lambda file: _rested_on(connection, file))  # what others reduced must not stay here whole
         with _telling(done.troubles), journal.write(now=now) as tx:
             rollup.refresh(tx)
         if not stopping():
@@ -107,6 +112,11 @@ def _telling(troubles: list[str]) -> Iterator[None]:
         troubles.append(str(error))
     except OSError as error:
         troubles.append(f"{error.filename or 'the system'}: {error.strerror or error}")
+
+
+def _rested_on(connection: Connection, file: str) -> bool:
+    evidence = schema.evidence.c
+    return connection.scalar(select(evidence.id).where(evidence.kind == "capture", evidence.file == file).limit(1)) is not None
 
 
 def sweep(folder: Path, now: int) -> Swept:

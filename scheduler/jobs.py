@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -11,6 +12,7 @@ from sqlalchemy import Connection
 
 from crawlers.engine import CrawlService, Report, hosts
 from crawlers.job import Job, Manners, Mode
+from crawlers.object_store import StoreAwayError
 from crawlers.recorder import Tally
 from crawlers.source import SourceSpider
 from scheduler.aging import reduced_runs
@@ -19,6 +21,8 @@ from storage.journal import Journal
 from storage.lookups import recall
 from storage.model import Cadence, Reason, Slot, State, Topic
 from storage.periods import DAY, expires, span
+
+logger = logging.getLogger(__name__)
 
 REPARSE = "reparse"
 SLACK = 1800  # seconds by which a day's window is shorter: a visit at the same time of the next day finds the whole allowance
@@ -193,7 +197,11 @@ async def recover(service: CrawlService, setup: Setup, *, now: int, progress: Pr
         metrics = {m.name: m for m in setup.source.metrics(setup.options)}
         passed = any(s.series.metric not in metrics or expires(metrics[s.series.metric], s.time, now) for s in run.slots)
         over = bool(run.rereads) or (run.kind == ledger.COLLECT and passed)
-        report = await _again(service, setup, run, now=now, only=Reason.DOWNTIME if over else None, progress=progress)
+        try:
+            report = await _again(service, setup, run, now=now, only=Reason.DOWNTIME if over else None, progress=progress)
+        except StoreAwayError as error:
+            logger.warning("%s is gone on with when its answers can be read: %s", run.id, error)
+            continue
         done.append((report, run))
     return done
 

@@ -2,13 +2,15 @@
 
 The file is written anew beside itself as ``….reduced.warc.gz``; then one transaction of the journal moves the rows of
 evidence; then the old file is deleted. Whatever dies in between, one of the two is whole and referred to, and the next
-call does the rest. The digest in the journal stays that of the page as it was read.
+call does the rest. The digest in the journal stays that of the page as it was read. In a store of objects it is the same:
+the old file comes here, the new one is there and looked at before the transaction, the old one goes last.
 
 Which files are due is decided elsewhere: `scheduler.retention` (pages that may name people), `scheduler.aging` (old ones).
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,9 +20,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from crawlers.capture_names import END, is_reduced, reduced_name, run_of
+from crawlers.capture_names import is_reduced, reduced_name, run_of
+from crawlers.keep import Keep, keep_of
+from crawlers.object_store import StoreAwayError
 from crawlers.reduced import Survey, rewrite, settle, survey
-from crawlers.warc import CaptureDamagedError, load
+from crawlers.warc import CaptureAwayError, CaptureDamagedError, load
 from scheduler.nameless import lines_of
 from storage.journal import Journal
 
@@ -62,9 +66,11 @@ class Reducer:
     With a ``cutoff``: the responses that may name people, of files whose oldest is from before it. Without: every response.
     """
 
-    def __init__(self, journal: Journal, now: int, *, cutoff: int | None, stopping: Callable[[], bool] = never) -> None:
+    def __init__(
+        self, journal: Journal, now: int, *, cutoff: int | None, stopping: Callable[[], bool] = never, keep: Keep | None = None
+    ) -> None:
         self._journal, self._now, self._cutoff, self._stopping = journal, now, cutoff, stopping
-        self._captures = journal.folder / "captures"
+        self._keep = keep or Keep(journal.folder / "captures")
         self._day = datetime.fromtimestamp(now, UTC).date().isoformat()
 
     def reduce(self, files: Iterable[tuple[str, str]]) -> tuple[Reduced, list[str]]:
@@ -85,16 +91,16 @@ class Reducer:
                 continue
             try:
                 total += self._replace(file, {place: values[row] for place, row in _resting(file).items()})
-            except OSError as error:
-                logger.warning("%s could not be reduced and stays as it is: %s", file.name, error.strerror)
+            except (OSError, StoreAwayError) as error:
+                logger.warning("%s could not be reduced and stays as it is: %s", file.name, _words(error))
                 left.append(file.run)
         return total, left
 
     def _looked_at(self, run: str, name: str) -> _File | bool:
         try:
             return self._look(run, name)
-        except OSError as error:
-            logger.warning("%s cannot be read and stays as it is: %s", name, error.strerror)
+        except (OSError, StoreAwayError) as error:
+            logger.warning("%s cannot be read and stays as it is: %s", name, _words(error))
             return True
 
     def _look(self, run: str, name: str) -> _File | bool:
@@ -104,7 +110,9 @@ class Reducer:
             rows = _evidence(connection, name)
             if cutoff is not None and rows and min(since for _, _, since in rows) >= cutoff:
                 return False
-            found = survey(self._captures / name)
+            found = survey(self._keep.whole(name))
+            if self._keep.address is not None:
+                self._keep.tidy()  # years of them may come by
             evidence = {place: row for row, place, _ in rows if place in found.whole}
             if not evidence and _evidence(connection, reduced_name(name)):  # whoever reduced it died before this
                 self._delete(name)
@@ -118,18 +126,28 @@ class Reducer:
 
     def _replace(self, file: _File, values: Mapping[int, set[float]]) -> Reduced:
         """Put a reduced file in the place of another."""
-        path = self._captures / file.name
+        path = self._keep.whole(file.name)
         for offset, what in file.found.damage:
             logger.warning("%s@%d cannot be read (%s) and was left out of the reduced file", file.name, offset, what)
         target = self._free(file.name)
         before = path.stat().st_size
-        moves = rewrite(path, self._captures / target, file.cut, self._kept(file, values), self._day)
+        written = self._keep.folder / target
+        written.parent.mkdir(parents=True, exist_ok=True)
+        moves = rewrite(path, written, file.cut, self._kept(file, values), self._day)
+        after = written.stat().st_size
+        try:
+            there = self._keep.bring(target)
+        except BaseException:
+            written.unlink(missing_ok=True)
+            raise
+        if not there:
+            raise BlockingIOError(errno.EWOULDBLOCK, f"another process is bringing {target} to where responses are kept")
         moved = [(target, now, file.name, was) for was, now in moves.items()]
         with self._journal.write(now=self._now) as tx:
             sql = 'UPDATE evidence SET file = ?, "offset" = ? WHERE kind = \'capture\' AND file = ? AND "offset" = ?'
             tx.connection.exec_driver_sql(sql, moved)
         self._delete(file.name)
-        return Reduced(1, len(file.cut), before, (self._captures / target).stat().st_size)
+        return Reduced(1, len(file.cut), before, after)
 
     def _free(self, name: str) -> str:
         """A name for the reduced file that nothing refers to yet.
@@ -146,16 +164,19 @@ class Reducer:
         kept = {}
         for place in file.cut:
             try:
-                record = load(self._captures, file.name, place)
+                record = load(self._keep, file.name, place)
                 kept[place] = lines_of(record.text(), values[place]) if values.get(place) else []
+            except CaptureAwayError:
+                raise
             except CaptureDamagedError as error:
                 logger.warning("%s; it was left out of the reduced file", error)
         return kept
 
     def _delete(self, name: str) -> None:
-        path = self._captures / name
-        path.unlink()
-        settle(path.parent)  # or it may come back after a power cut, and nobody would look at it again
+        self._keep.remove(name)
+        folder = (self._keep.folder / name).parent
+        if folder.exists():
+            settle(folder)  # or it may come back after a power cut, and nobody would look at it again
 
 
 def _resting(file: _File) -> dict[int, int]:
@@ -163,20 +184,15 @@ def _resting(file: _File) -> dict[int, int]:
     return {place: file.evidence[place] for place in file.cut if place in file.evidence}
 
 
-def files_of_runs(captures: Path, source: str, runs: Mapping[str, str], *, reduced: bool = False) -> list[tuple[str, str]]:
+def files_of_runs(place: Path | Keep, source: str, runs: Mapping[str, str], *, reduced: bool = False) -> list[tuple[str, str]]:
     """Run and name of the files of some runs (to their months); those that were reduced before only where that is wanted."""
-    found = []
-    for folder in sorted({captures / source / month for month in runs.values()}):
-        for path in sorted(folder.glob(f"*{END}")):
-            run = run_of(path.name)
-            if run in runs and (reduced or not is_reduced(path.name)):
-                found.append((run, str(path.relative_to(captures))))
-    return found
+    keep = keep_of(place)
+    names = [name for month in sorted(set(runs.values())) for name in sorted(keep.names(f"{source}/{month}"))]
+    return [(run_of(name), name) for name in names if run_of(name) in runs and (reduced or not is_reduced(name))]
 
 
-def month_of(time: int) -> str:
-    """The folder of a run that was planned at a time."""
-    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m")
+def _words(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _evidence(connection: Connection, name: str) -> Sequence[tuple[int, int, int]]:

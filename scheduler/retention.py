@@ -19,8 +19,11 @@ from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import Connection
 
+from crawlers.capture_names import month_of
+from crawlers.keep import Keep
 from crawlers.locks import alone
-from scheduler.reducing import Reduced, Reducer, files_of_runs, month_of, never
+from crawlers.object_store import StoreAwayError
+from scheduler.reducing import Reduced, Reducer, files_of_runs, never
 from storage import schema
 from storage.journal import Journal
 from storage.lookups import head
@@ -42,7 +45,7 @@ class Mark:
     left: tuple[str, ...] = ()
 
 
-def reduce_old(journal: Journal, *, days: int, now: int, stopping: Callable[[], bool] = never) -> Reduced:
+def reduce_old(journal: Journal, *, days: int, now: int, stopping: Callable[[], bool] = never, keep: Keep | None = None) -> Reduced:
     """Reduce the responses that may name people and are older than some days; ``now`` is epoch seconds.
 
     A source that is being asked, or read again, is left to the next call, and so is the rest when ``stopping`` says so.
@@ -51,12 +54,18 @@ def reduce_old(journal: Journal, *, days: int, now: int, stopping: Callable[[], 
     with journal.read() as connection:
         mark, seq = _mark(connection), head(connection)
         runs = _runs(connection, mark, cutoff)
-    total, left = Reduced(), []
+    total = Reduced()
+    left: list[str] = []
     for source, members in runs.items():
         with alone(journal.folder / "locks", f"source-{source}") as free:
             if free:
-                files = files_of_runs(journal.folder / "captures", source, members)
-                done, undone = Reducer(journal, now, cutoff=cutoff, stopping=stopping).reduce(files)
+                try:
+                    files = files_of_runs(keep or journal.folder / "captures", source, members)
+                except StoreAwayError as error:
+                    logger.warning("%s: what may name people could not be looked at and stays as it is: %s", source, error)
+                    left += members
+                    continue
+                done, undone = Reducer(journal, now, cutoff=cutoff, stopping=stopping, keep=keep).reduce(files)
                 total += done
                 left += undone
             else:

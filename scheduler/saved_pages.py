@@ -17,9 +17,10 @@ from scrapy.http import HtmlResponse, Request
 from sqlalchemy import Connection
 
 from crawlers.boards.queries import worse
+from crawlers.keep import Keep
 from crawlers.source import Counts, Saved, SourceSpider
 from crawlers.walls import wall
-from crawlers.warc import CaptureWriter
+from crawlers.warc_writer import CaptureWriter
 from scheduler.jobs import Setup
 from scheduler.saved_files import SavedFile, read_file
 from storage import ledger
@@ -197,7 +198,9 @@ class Standing:
 NEW, REVISED, KNOWN, KEPT = "new", "changed", "known", "kept"
 
 
-def store(journal: Journal, setup: Setup, pages: Sequence[PageRead], *, now: int) -> dict[tuple[Path, Series, int], str]:
+def store(
+    journal: Journal, setup: Setup, pages: Sequence[PageRead], *, now: int, keep: Keep | None = None
+) -> dict[tuple[Path, Series, int], str]:
     """Keep the pages that bring something new and write their figures. What became of each figure, by file, series and time."""
     with journal.read() as connection:
         fates, wanted = _sifted(connection, pages)
@@ -207,7 +210,7 @@ def store(journal: Journal, setup: Setup, pages: Sequence[PageRead], *, now: int
         tx.define({_rows(setup, o.series.metric)[0].metric for _, o in wanted}, setup.name)
         run = ledger.open_run(tx, setup.name, KIND, (), now=now, parser=setup.source.parser, config=setup.config)
         ledger.finish_run(tx, run, "imported")  # it has no plan: nothing of it can be left open
-    writer = CaptureWriter(journal.folder / "captures", run.id, now)
+    writer = CaptureWriter(keep or journal.folder / "captures", run.id, now)
     try:
         kept = [_kept(writer, setup, page, [o for p, o in wanted if p is page]) for page in {id(p): p for p, _ in wanted}.values()]
     finally:

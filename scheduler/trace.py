@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection
 
-from crawlers.warc import CaptureDamagedError, load
+from crawlers.keep import Keep, keep_of
+from crawlers.warc import CaptureAwayError, CaptureDamagedError, load
 from scheduler.excerpt import excerpt
 from storage import frames
 from storage.lookups import find
@@ -23,9 +24,10 @@ EXCERPT = 1500  # characters of a response that are shown
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One figure and where it came from, as plain data."""
+    """One figure and where it came from, as plain data. ``passing``: a page could not be read just now, but may be later."""
 
     document: Mapping[str, Any]
+    passing: bool = False
 
     def text(self) -> str:
         """For a person, in plain words."""
@@ -60,10 +62,10 @@ def _suffix(d: Mapping[str, Any]) -> str:
 
 
 def trace(
-    connection: Connection, captures: Path, series: Series, time: int | None = None, *, whole: bool = False, as_of: int | None = None
+    connection: Connection, kept: Path | Keep, series: Series, time: int | None = None, *, whole: bool = False, as_of: int | None = None
 ) -> Trace:
     """The figure of a series at a time (default: its newest), as known at a sequence. Raises `UsageError` where there is none."""
-    series_id = find(connection, series)
+    keep, series_id = keep_of(kept), find(connection, series)
     if series_id is None:
         raise UsageError(f"there is no series {series}{_near(connection, series)}")
     points = frames.points(connection, [series_id], as_of=as_of)
@@ -78,14 +80,16 @@ def trace(
     metric = frames.definitions(connection).of(series)
     ids = [] if pd.isna(point["evidence_id"]) else [int(point["evidence_id"])]
     found = frames.evidence(connection, ids)
-    pages, citation = [], ""
+    pages, citation, passing = [], "", False
     for entry in found.values():
         members = entry.get("members") or [entry]
         for member in members:  # type: ignore[attr-defined]  # a list of rows
             if member["kind"] == "citation":
                 citation = member["text"]
             else:
-                pages.append(_page(captures, member, point["value"], whole=whole))
+                page, away = _page(keep, member, point["value"], whole=whole)
+                pages.append(page)
+                passing |= away
     cut = 2**62 if as_of is None else as_of
     sql = (
         "SELECT r.value, r.bound, r.state, r.observed_at, c.recorded_at FROM revisions r JOIN commits c ON c.seq = r.seq_to"
@@ -123,7 +127,8 @@ def trace(
             "citation": citation,
             "pages": pages,
             "revisions": revisions,
-        }
+        },
+        passing,
     )
 
 
@@ -136,11 +141,11 @@ def _near(connection: Connection, series: Series) -> str:
     return f"; did you mean {' or '.join(close)}?" if close else "; `uptake export` lists all"
 
 
-def _page(captures: Path, row: Mapping[str, Any], value: Any, *, whole: bool) -> dict[str, Any]:
-    """A response as plain data: all or the start of its body, and the lines around the number."""
-    request_body, reduced = "", None
+def _page(keep: Keep, row: Mapping[str, Any], value: Any, *, whole: bool) -> tuple[dict[str, Any], bool]:
+    """A response as plain data (all or the start of its body, the lines around the number), and whether it may be there later."""
+    request_body, reduced, away = "", None, False
     try:
-        record = load(captures, row["file"], row["offset"])
+        record = load(keep, row["file"], row["offset"])
         body = record.text()
         request_body = record.request_body.decode("utf-8", "replace")
         intact = record.capture.sha256 == row["sha256"]
@@ -157,7 +162,8 @@ def _page(captures: Path, row: Mapping[str, Any], value: Any, *, whole: bool) ->
             shown, around = f"{warning}\n{shown}", [f" {warning}", *around]
     except CaptureDamagedError as error:
         shown, around = f"({error})", [f" ({error})"]
-    return {
+        away = isinstance(error, CaptureAwayError)
+    document = {
         "url": row["url"],
         "method": row["method"],
         "status": row["status"],
@@ -172,6 +178,7 @@ def _page(captures: Path, row: Mapping[str, Any], value: Any, *, whole: bool) ->
         "body": shown,
         "excerpt": around,
     }
+    return document, away
 
 
 def _reduced_words(day: str, digest: str, *, people: bool, kept: bool) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from crawlers.keep import Keep
+from crawlers.uploads import Waiting
 from scheduler.catchup import DAEMON
 from scheduler.jobs import Setup
 from storage import absences
@@ -95,4 +97,12 @@ def disk(folder: Path, least: int) -> list[Trouble]:
     return []
 
 
-__all__ = ["DEGRADED", "GREEN", "RED", "Trouble", "Troubles", "blind", "disk", "told"]
+def undelivered(keep: Keep, left: Waiting) -> list[Trouble]:
+    """Raw responses that cannot be brought to where they are kept."""
+    if not left.trouble:
+        return []
+    text = f"raw responses cannot be brought to where they are kept: {left.trouble}. {left.files:,} of their files wait in {keep.folder};"
+    return [Trouble("responses", f"{text} measuring goes on, nothing is lost, and it is tried again")]
+
+
+__all__ = ["DEGRADED", "GREEN", "RED", "Trouble", "Troubles", "blind", "disk", "told", "undelivered"]

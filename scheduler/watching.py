@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from crawlers.engine import CrawlService
+from crawlers.uploads import Waiting
 from scheduler import jobs
 from scheduler.catchup import DAEMON
 from scheduler.config import Config
 from scheduler.heartbeat import Beat
 from scheduler.jobs import Setup
 from scheduler.metrics import Metrics
-from scheduler.troubles import KEY, Trouble, Troubles, blind, disk, told
+from scheduler.troubles import KEY, Trouble, Troubles, blind, disk, told, undelivered
 from scheduler.visits import Visit
 from storage.journal import Journal
 from storage.model import Remember, UptakeError
@@ -90,6 +92,14 @@ class Watch:
         found = [Trouble("sink", " ".join(standing.words()))] if behind or standing.parked else []
         self._update("sink", found)
 
+    def brought(self, left: Waiting) -> None:
+        """How the bringing of raw responses to where they are kept stands."""
+        self.metrics.undelivered.set(left.files)
+        self.metrics.undelivered_bytes.set(left.bytes)
+        self.metrics.undelivered_age.set(0 if left.since is None else max(0, self._clock() - left.since))
+        if left.lasting or not left.trouble:  # one that fails once is tried again before anybody is told
+            self._update("responses", undelivered(self._settings.keep, left))
+
     def beat(self, beat: Beat) -> None:
         self.metrics.lag.observe(beat.lag)
         self._lag = max(beat.lag, self._lag * 0.95)
@@ -97,7 +107,12 @@ class Watch:
             self.metrics.jumps.inc()
 
     def _disk(self) -> list[Trouble]:
-        return disk(self._settings.store, self._settings.daemon.disk_free * 1_000_000)
+        least, keep = self._settings.daemon.disk_free * 1_000_000, self._settings.keep
+        found = disk(self._settings.store, least)
+        if found and keep.address is not None and keep.copies.exists():
+            replace(keep, room=0).tidy()  # what can be had again makes room first
+            found = disk(self._settings.store, least)
+        return found
 
     def _update(self, kind: str, found: Sequence[Trouble]) -> None:
         began, over = self.troubles.update(kind, found, self._clock())

@@ -16,6 +16,7 @@ import pandas as pd
 
 from crawlers.engine import CrawlService, Report
 from crawlers.job import Manners
+from crawlers.keep import Keep
 from crawlers.source import Preview, SourceSpider
 from scheduler import jobs
 from storage import frames, ledger
@@ -63,6 +64,7 @@ class Harness:
         if not (folder / FILE).exists():
             shutil.copytree(empty_store(), folder, dirs_exist_ok=True)
         self.manners = manners
+        self.keep: Keep | None = None  # where responses are kept, if not in the folder alone
         self.setup = jobs.Setup(
             source,
             {t.key: t for t in topics},
@@ -90,7 +92,7 @@ class Harness:
     def _run(self, now: int, work: Callable[[CrawlService], Coroutine[Any, Any, Any]]) -> Any:
         async def main() -> Any:
             with Journal.open(self.folder, writable=True) as journal:
-                service = CrawlService(journal, self.manners, clock=lambda: now)
+                service = CrawlService(journal, self.manners, clock=lambda: now, keep=self.keep)
                 try:
                     return await work(service)
                 finally:

@@ -143,7 +143,7 @@ def crawl(settings: Config, setups: Sequence[Setup], work: Work, *, as_json: boo
     with writing(settings) as journal, Progress(quiet=as_json) as progress:
 
         async def main() -> tuple[list[Report], bool]:
-            service = CrawlService(journal, settings.manners, reactor=settings.reactor)
+            service = CrawlService(journal, settings.manners, reactor=settings.reactor, keep=settings.keep)
             loop = asyncio.get_running_loop()
             tasks = [asyncio.ensure_future(work(service, setup, progress)) for setup in setups]
 
@@ -170,7 +170,7 @@ def crawl(settings: Config, setups: Sequence[Setup], work: Work, *, as_json: boo
         if not stopped:
             with journal.write() as tx:
                 rollup.refresh(tx)
-            reduce_old(journal, days=settings.keep_people_days, now=now())
+            reduce_old(journal, days=settings.keep_people_days, now=now(), keep=settings.keep)
     code = tell(reports, settings, as_json=as_json)
     if stopped:
         raise UptakeError("stopped; what was captured is kept, and the same command goes on from there")

@@ -100,7 +100,8 @@ def _copy_of_server(settings: Config) -> Iterator[Journal]:
 def writing(settings: Config, *, lean: bool = False, sends: bool = True) -> Iterator[Journal]:
     """The journal, for writing; topics that were renamed in the config take their series along.
 
-    What was written goes on to the server of ``[influxdb]``; if that is away, it waits, and that is told.
+    What was written goes on to the server of ``[influxdb]``, and raw responses to where they are kept; if that is away, it
+    waits, and that is told.
     ``lean``: for a process that runs for years, with little memory. ``sends`` False: it sends by itself.
     """
     from storage.database import CACHE, LEAN_CACHE
@@ -115,6 +116,12 @@ def writing(settings: Config, *, lean: bool = False, sends: bool = True) -> Iter
                 for old, key in renamed:
                     tx.rename_topic(old, key)
         yield journal
+        if settings.elsewhere is not None and sends:
+            from crawlers.uploads import bring_all
+            from scheduler.troubles import undelivered
+
+            for trouble in undelivered(settings.keep, bring_all(settings.keep, settings.store / "locks")):
+                typer.echo(trouble.text, err=True)
         if settings.influxdb is not None and sends:
             from scheduler.influx_sending import send
 

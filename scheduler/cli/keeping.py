@@ -23,6 +23,9 @@ def backup(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty or new folder, or an earlier backup, which is renewed.")],
     check: Annotated[bool, typer.Option("--check", help="Make none: read the one that is there, all of it.")] = False,
     copy: Annotated[bool, typer.Option("--copy", help="Copy everything, also where the same disk could share files.")] = False,
+    responses: Annotated[
+        bool, typer.Option("--responses", help="Also copy raw responses that are kept elsewhere; else they are only listed.")
+    ] = False,
     json: Json = False,
 ) -> int:
     """Copy everything that was measured to another place, also while `uptake run` is working.
@@ -42,7 +45,17 @@ def backup(
         from scheduler.backup import backup as make
 
         with reading(settings):  # a journal of an older program is migrated before it is copied
-            made = make(settings.store, settings.path, folder, now=now(), version=program_version(), link=not copy, progress=progress)
+            made = make(
+                settings.store,
+                settings.path,
+                folder,
+                now=now(),
+                version=program_version(),
+                link=not copy,
+                progress=progress,
+                keep=settings.keep,
+                responses=responses,
+            )
     if json:
         print_json(made.to_dict())
     else:
@@ -51,6 +64,8 @@ def backup(
 
 
 def _tell_backup(made: Backup, folder: Path) -> None:
+    from scheduler.backup_check import ELSEWHERE
+
     c = made.carried
     new = counted(c.new, "new file") + (f" ({size(c.bytes)}{f', {c.linked:,} of them shared' if c.linked else ''})" if c.new else "")
     gone = f", {made.removed:,} removed that are reduced since" if made.removed else ""
@@ -58,7 +73,10 @@ def _tell_backup(made: Backup, folder: Path) -> None:
     typer.echo(f"  raw responses: {new}, {c.same:,} there already{gone}")
     if made.editions:
         typer.echo(f"  papers' texts: {counted(made.editions, 'edition')}")
-    if not made.lost:
+    if made.elsewhere:
+        away = f"{counted(made.elsewhere, 'file')} ({size(made.elsewhere_bytes)})"
+        typer.echo(f"  not in this backup: {away} of raw responses at {made.at}, listed in {ELSEWHERE}; --responses copies them too")
+    elif not made.lost:
         typer.echo("  looked through: the journal is whole, and every response that a figure rests on is there")
     for name in made.lost[:SHOWN]:
         typer.echo(f"  missing in the store itself, so also here: {name}", err=True)
@@ -76,6 +94,8 @@ def _tell_check(folder: Path, progress: Progress, *, as_json: bool) -> int:
     about = f"{counted(found.responses, 'raw response')} in {counted(found.files, 'file')}"
     texts = f", {counted(found.editions, 'edition')} of papers" if found.editions else ""
     made = f" of {found.made}" if found.made else ""
+    if found.elsewhere:
+        typer.echo(f"{counted(found.elsewhere, 'file')} of raw responses at {found.at} were not copied, and not looked at")
     if not found.problems:
         typer.echo(f"the backup{made} in {folder} is whole: the journal, {about}{texts}")
     for problem in found.problems[:SHOWN]:

@@ -63,9 +63,10 @@ def _settle(name: str, time: str, state: State, word: str) -> None:
 
     series, when = Series.parse(name), moment(time, "TIME")
     assert when is not None
-    with writing(config()) as journal:
+    settings = config()
+    with writing(settings) as journal:
         with journal.read() as connection:
-            before = trace(connection, journal.folder / "captures", series, when)  # says what is near where there is none
+            before = trace(connection, settings.keep.here, series, when)  # says what is near where there is none
         with journal.write() as tx:
             changed = tx.settle(series, when, state)
             rollup.refresh(tx)

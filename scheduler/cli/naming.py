@@ -93,7 +93,7 @@ def previews(settings: Config, names: list[str], topics: list[str] | None = None
 
     async def main() -> dict[str, list[Preview]]:
         with Journal.open(settings.store, writable=True) as journal:
-            service = CrawlService(journal, settings.manners, reactor=settings.reactor)
+            service = CrawlService(journal, settings.manners, reactor=settings.reactor, keep=settings.keep)
             try:
                 work = (jobs.preview(service, settings.setup(n), now=now(), topics=topics) for n in names)
                 results = await asyncio.gather(*work, return_exceptions=True)

@@ -51,7 +51,7 @@ def import_pages(settings: Config, files: Sequence[Path], options: PageOptions, 
     saved_pages.check_wishes(setup, wishes, when)
     pages = saved_pages.read_pages(setup, files, wishes, when)
     with writing(settings) as journal:
-        fates = saved_pages.store(journal, setup, pages, now=when)
+        fates = saved_pages.store(journal, setup, pages, now=when, keep=settings.keep)
         with journal.write() as tx:
             rollup.refresh(tx)
     report = [_entry(page, fates) for page in pages]

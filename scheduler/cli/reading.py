@@ -30,6 +30,7 @@ def status(
     Coverage per source and week, a calendar of the last 60 days (of weeks, where more than 8 are asked for), what is cut off,
     sizes. Example: uptake status --weeks 12
     """
+    from crawlers.uploads import waiting
     from scheduler.cli.calendar_view import show
     from scheduler.sole import running
     from scheduler.status import status as gather
@@ -47,10 +48,13 @@ def status(
             sending = None if settings.influxdb is None else standing_of(connection, settings.influxdb.feed, now())
             lasting = told(connection)
     daemon = running(settings.store)
+    undelivered = None if settings.elsewhere is None else waiting(settings.keep)
     if json:
         doing = {"running": daemon is not None, "process": (daemon or {}).get("pid"), "since": iso(_since(daemon)) or None}
         doing["troubles"] = [{"what": key, "since": iso(when), "text": text} for key, (when, text) in lasting.items()]
-        print_json(found.to_dict() | {"influxdb": sending.to_dict() if sending else None, "daemon": doing})
+        kept = {"at": settings.keep.where, "waiting_files": undelivered.files if undelivered else 0}
+        kept["waiting_bytes"] = undelivered.bytes if undelivered else 0
+        print_json(found.to_dict() | {"responses": kept, "influxdb": sending.to_dict() if sending else None, "daemon": doing})
         return
     for when, text in lasting.values():
         typer.echo(f"TROUBLE since {iso(when)}: {text}")
@@ -77,6 +81,9 @@ def status(
         typer.echo(f"Cut off and to be gone on with by the next `uptake collect`: {', '.join(found.unfinished)}")
     for words in sending.words() if sending else []:
         typer.echo(words)
+    if undelivered is not None:
+        left = f"{counted(undelivered.files, 'file')} ({size(undelivered.bytes)})" if undelivered.files else "none"
+        typer.echo(f"Raw responses are kept at {settings.keep.where}; waiting in {settings.keep.folder} to be brought there: {left}")
     if daemon is not None:
         typer.echo(f"`uptake run` is at work since {iso(_since(daemon))} (process {daemon.get('pid')})")
     typer.echo(f"{counted(found.figures, 'figure')} in {found.series:,} series; {_sizes(found.sizes)}")
@@ -113,7 +120,7 @@ def trace(
     settings = config()
     name, when = Series.parse(series), moment(time, "TIME")
     with reading(settings, own="where a figure was read") as journal, journal.read() as connection:
-        found = follow(connection, settings.store / "captures", name, when, whole=whole or json)
+        found = follow(connection, settings.keep, name, when, whole=whole or json)
     if json:
         print_json(found.document)
     else:

@@ -38,6 +38,8 @@ class _Clerk:
     @classmethod
     async def start(cls, setting: Setting) -> _Clerk:
         environment = {name: os.environ[name] for name in _PASSED if name in os.environ}  # no token: it reads strangers' pages
+        if setting.keep is not None and setting.keep.address is not None:
+            environment |= setting.keep.address.credentials(os.environ)  # where these pages are
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, select
 
+from crawlers.keep import Keep
 from scheduler.web.clerk import memory
 from scheduler.web.problems import Problem
 from scheduler.web.question import Answer, Question, Setting, answer
@@ -75,8 +75,8 @@ class Look:
         return setting_at(self.connection, self.setting, self.sequence)
 
     @property
-    def captures(self) -> Path:
-        return self.setting.store / "captures"
+    def keep(self) -> Keep:
+        return self.setting.keep or Keep(self.setting.store / "captures")
 
     @property
     def start(self) -> int | None:

@@ -25,7 +25,8 @@ def setting_of(settings: Config) -> Setting:
 
     sources = tuple(describe(s) for s in settings.sources.values())
     topics, baskets = dict(settings.topics), dict(settings.baskets)
-    return Setting(settings.store, str(settings.path), topics, baskets, sources, program_version(), locked=settings.http_token is not None)
+    locked = settings.http_token is not None
+    return Setting(settings.store, str(settings.path), topics, baskets, sources, program_version(), locked, settings.elsewhere)
 
 
 def front_of(

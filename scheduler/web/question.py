@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from crawlers.keep import Keep
 from storage.model import Basket, Topic
 
 HEAD = struct.Struct(">II")  # bytes of the head (JSON), bytes of the body
@@ -29,6 +30,7 @@ class Setting:
     sources: tuple[Mapping[str, Any], ...]
     version: str = ""
     locked: bool = False  # whether one had to log in
+    keep: Keep | None = None  # where raw responses are kept, if not in the store's folder
 
     @property
     def titles(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Hashable
 
 from scheduler.web.question import Answer
 
+PASSING = {"Cache-Control": "no-store"}  # of what would be told otherwise in a moment, though nothing was measured
 ROOM = 8 * 1024 * 1024  # bytes
 LARGEST = ROOM // 8  # of one answer
 
@@ -24,7 +25,7 @@ class Shelf:
         return found
 
     def put(self, key: Hashable, answer: Answer) -> None:
-        if len(answer.body) > self._largest or answer.status != 200:
+        if len(answer.body) > self._largest or answer.status != 200 or answer.headers == PASSING:
             return
         old = self._kept.pop(key, None)
         self.bytes += len(answer.body) - (len(old.body) if old else 0)

@@ -16,8 +16,8 @@ _T = TypeVar("_T")
 
 # Runs and digests keep the configuration that they were made with.
 _NEWEST = (
-    "SELECT c.text FROM configs c JOIN (SELECT seq, config_id FROM runs WHERE seq <= ?1 AND config_id IS NOT NULL"
-    " UNION ALL SELECT seq, config_id FROM digests WHERE seq <= ?1 AND config_id IS NOT NULL) k ON k.config_id = c.id"
+    "SELECT c.text FROM configs c JOIN (SELECT seq, config_id FROM runs WHERE seq <= ? AND config_id IS NOT NULL"
+    " UNION ALL SELECT seq, config_id FROM digests WHERE seq <= ? AND config_id IS NOT NULL) k ON k.config_id = c.id"
     " ORDER BY k.seq DESC LIMIT 1"
 )
 
@@ -26,7 +26,7 @@ def setting_at(connection: Connection, setting: Setting, sequence: int | None) -
     """The setting as it was at a sequence (None: now); today's where nothing was measured by then, so that none was kept."""
     if sequence is None:
         return setting
-    text = connection.exec_driver_sql(_NEWEST, (sequence,)).scalar()
+    text = connection.exec_driver_sql(_NEWEST, (sequence, sequence)).scalar()
     return setting if text is None else _of(setting, json.loads(text))
 
 

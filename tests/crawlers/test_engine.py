@@ -18,7 +18,8 @@ from scrapy import Request
 from scrapy.http import Response
 
 from crawlers.source import Output
-from crawlers.warc import CaptureDamagedError, CaptureWriter, load, records, scan
+from crawlers.warc import CaptureDamagedError, load, records, scan
+from crawlers.warc_writer import CaptureWriter
 from storage.journal import Journal
 from storage.model import Bound, Reason, Remember, Slot, State, Topic, UptakeError
 from storage.transaction import Transaction

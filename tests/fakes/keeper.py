@@ -1,11 +1,12 @@
 """A store that is measured without a network, and a process that keeps at it, makes backups or tidies up, and may kill itself.
 
-As a program it reads JSON lines: ``{"do": "measure" | "backup" | "vacuum", "folder", "target", "now", "kill": [place, n, when] | null}``,
+As a program it reads JSON lines: ``{"do": "measure" | "backup" | "vacuum" …, "folder", "target", "now", "kill": [place, n, when] | null}``,
 forks a child for each, and answers with its wait status. ``measure`` never ends by itself and says each day that it has done.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import random
@@ -19,12 +20,17 @@ from typing import Any
 from scrapy.http import Request, TextResponse
 
 from crawlers import reduced
-from crawlers.warc import CaptureWriter
+from crawlers.keep import Keep
+from crawlers.object_address import Address
+from crawlers.object_store import ObjectStore
+from crawlers.uploads import bring_all
+from crawlers.warc_writer import CaptureWriter
 from scheduler import aging, backup, backup_files, housekeeping, reducing
 from scheduler.config import Config, read
 from storage import database, ledger, upkeep
 from storage.journal import FILE, Journal
 from storage.model import Observation, Remember, Series, Slot
+from tests.fakes.s3 import BUCKET
 from tests.fakes.toy import WIDGETS
 
 DAY = 86400
@@ -47,10 +53,18 @@ STEPS: Mapping[str, tuple[Any, str]] = {
     "sweep": (housekeeping, "sweep"),
     "free": (upkeep, "_pragma"),
     "log": (upkeep, "_empty_log"),
+    "append": (CaptureWriter, "append"),
+    "name": (Path, "rename"),
+    "close": (CaptureWriter, "close"),
+    "put": (ObjectStore, "put"),
+    "compare": (ObjectStore, "holds"),
+    "take away": (ObjectStore, "remove"),
 }
 
 
-def measure(folder: Path, first: int, count: int, *, tell: Callable[[int], None] = lambda _: None, size: int = 300) -> None:
+def measure(
+    folder: Path, first: int, count: int, *, tell: Callable[[int], None] = lambda _: None, size: int = 300, keep: Keep | None = None
+) -> None:
     """So many days of a source, a run each, with a response, what it remembers, and no network."""
     dice = random.Random(first)
     with Journal.open(folder, writable=True) as journal:
@@ -59,7 +73,7 @@ def measure(folder: Path, first: int, count: int, *, tell: Callable[[int], None]
             with journal.write(now=time) as tx:
                 tx.define([WIDGETS], "toy")
                 run = ledger.open_run(tx, "toy", ledger.COLLECT, [Slot(SERIES, time)], now=time, parser=1)
-            writer = CaptureWriter(folder / "captures", run.id, time)
+            writer = CaptureWriter(keep or folder / "captures", run.id, time)
             url = f"http://toys.example.org/{n}"
             body = json.dumps({"count": n + 100, "more": dice.randbytes(size).hex()}).encode()
             capture = writer.append(Request(url), TextResponse(url, body=body), f"print-{n}", time)
@@ -74,6 +88,11 @@ def measure(folder: Path, first: int, count: int, *, tell: Callable[[int], None]
 
 def settings(folder: Path, **store: int) -> Config:
     return read({"store": {"path": str(folder), **store}}, folder / "uptake.toml", {})
+
+
+def elsewhere(folder: Path, endpoint: str, room: int = 10**9) -> Keep:
+    """A store of objects, with a folder of this machine's own for what waits."""
+    return Keep(folder / "captures", Address(f"s3://{BUCKET}/kept", endpoint), room)
 
 
 def make_backup(folder: Path, target: Path, now: int, *, link: bool = True) -> backup.Backup:
@@ -121,6 +140,13 @@ def obey(order: Mapping[str, Any]) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["largest"], order["largest"]))
     if order["do"] == "backup":
         make_backup(folder, Path(order["target"]), order["now"], link=order.get("link", False))
+    elif order["do"] == "measure elsewhere":
+        keep = elsewhere(folder, order["endpoint"])
+        measure(folder, order["first"], 3, keep=keep)
+        bring_all(keep, folder / "locks")
+    elif order["do"] == "reduce elsewhere":
+        with Journal.open(folder, writable=True) as journal:
+            aging.reduce_aged(journal, lambda _: order["keep_days"], now=order["now"], keep=elsewhere(folder, order["endpoint"]))
     elif order["do"] == "vacuum":
         tidy(folder, order["now"], keep_days=order["keep_days"], rewrite=True)
     else:
@@ -134,11 +160,14 @@ def _say(word: object) -> None:
 
 def main() -> None:
     for line in sys.stdin:
+        order = json.loads(line)
+        if "endpoint" in order:
+            importlib.import_module("s3fs")  # once: it takes most of a second
         child = os.fork()
         if child == 0:
             code = 1
             try:
-                obey(json.loads(line))
+                obey(order)
                 code = 0
             except Exception as error:
                 sys.stderr.write(f"{error}\n")
@@ -152,4 +181,4 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 
-__all__ = ["FILE", "kill_at", "make_backup", "measure", "settings", "tidy"]
+__all__ = ["FILE", "elsewhere", "kill_at", "make_backup", "measure", "settings", "tidy"]

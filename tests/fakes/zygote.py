@@ -21,7 +21,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from crawlers import recorder, warc
+from crawlers import recorder, warc_writer
 from crawlers.engine import CrawlService
 from crawlers.papers import library, source, text
 from crawlers.spiders.github import GitHub
@@ -34,8 +34,8 @@ from tests.harness import FAST
 
 STEPS: dict[str, tuple[Any, str]] = {
     "plan": (ledger, "open_run"),
-    "capture": (warc.CaptureWriter, "append"),
-    "fsync": (warc.CaptureWriter, "sync"),
+    "capture": (warc_writer.CaptureWriter, "append"),
+    "fsync": (warc_writer.CaptureWriter, "sync"),
     "commit": (recorder.Recorder, "_commit"),
     "put": (Transaction, "put"),
     "miss": (ledger, "end_slots"),

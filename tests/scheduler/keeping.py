@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from crawlers.keep import Keep
 from crawlers.warc import load
 from storage import database, exports, ledger
 from storage.journal import FILE, Journal
@@ -78,7 +79,7 @@ def figures(folder: Path) -> str:
     return f"{out.getvalue()}{ends}"
 
 
-def whole(folder: Path) -> int:
+def whole(folder: Path, keep: Keep | None = None) -> int:
     """Every response that a figure rests on can be read and is what was read then; how many they are. The journal is sound."""
     database.verify(folder / FILE)
     with Journal(folder, writable=False) as journal, journal.read() as connection:
@@ -86,7 +87,7 @@ def whole(folder: Path) -> int:
         bare = connection.exec_driver_sql("SELECT count(*) FROM points WHERE evidence_id IS NULL").scalar()
     assert bare == 0
     for file, offset, digest in rows:
-        assert load(folder / "captures", file, offset).capture.sha256 == digest
+        assert load(keep or folder / "captures", file, offset).capture.sha256 == digest
     return len(rows)
 
 

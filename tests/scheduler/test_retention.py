@@ -19,8 +19,10 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from crawlers import reduced as rewriting
+from crawlers.keep import files_of
 from crawlers.locks import HostLocks
-from crawlers.warc import CaptureWriter, Record, files_of, heading, load, records, scan
+from crawlers.warc import Record, heading, load, records, scan
+from crawlers.warc_writer import CaptureWriter
 from scheduler import reducing, retention
 from scheduler.config import load as load_config
 from scheduler.retention import Reduced, reduce_old

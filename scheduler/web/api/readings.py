@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from scheduler.web import said
 from scheduler.web.look import Look, unknown
 from scheduler.web.question import Answer
+from scheduler.web.shelf import PASSING
 from storage.periods import read_time
 
 
@@ -32,8 +35,8 @@ def trace(look: Look) -> Answer:
     series = look.series(look.args["series"])
     when = read_time(look.args["time"]) if "time" in look.args else None
     with unknown():
-        found = follow(look.connection, look.captures, series, when, whole=True, as_of=look.sequence)
-    return look.json(found.document)
+        found = follow(look.connection, look.keep, series, when, whole=True, as_of=look.sequence)
+    return replace(look.json(found.document), headers=PASSING) if found.passing else look.json(found.document)
 
 
 def digests(look: Look) -> Answer:

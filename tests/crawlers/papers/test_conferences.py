@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from crawlers.engine import CrawlService
+from crawlers.keep import files_of
 from crawlers.papers import text
 from crawlers.papers.editions import Edition
 from crawlers.papers.library import FOLDER, Library
 from crawlers.papers.text import State
 from crawlers.spiders.papers.conferences import Conferences
-from crawlers.warc import files_of, records
+from crawlers.warc import records
 from scheduler import jobs
 from scheduler.trace import trace
 from storage.journal import Journal
@@ -227,7 +228,7 @@ def test_captures_hold_no_pdf_but_its_checksum(site: FakeProceedings, tmp_path: 
     h = harness(tmp_path, site)
     h.collect(NOW)
     captures = tmp_path / "captures"
-    found = [r for path in files_of(captures, "conferences-1") for r in records(captures, path)]
+    found = [r for file in files_of(captures, "conferences-1") for r in records(captures, captures / file)]
     papers = [r for r in found if r.capture.url.endswith(".pdf")]
     assert [(r.body, r.reduced) for r in papers] == [(b"", "2026-11-20")]
     with Library(tmp_path / FOLDER, Edition("CVPR", 2026), writable=False) as library:
