@@ -27,12 +27,13 @@ class Tape:
         known: Callable[[str], Capture | None] = lambda _: None,
         only: Reason | None = None,
         replay_of: str | None = None,
+        number: int = 1,
     ) -> None:
         self.folder = folder
         self.clock = clock
         self.known = known  # the last good capture of a fingerprint, for conditional requests
         self.only = only
-        self.writer = CaptureWriter(folder, run, now)
+        self.writer = CaptureWriter(folder, run, now, number)
         self.damage: list[str] = []
         self._answers: dict[str, deque[tuple[str, int]]] = defaultdict(deque)
         for path in files_of(folder, replay_of or run):

@@ -143,11 +143,16 @@ def mend(path: Path) -> Scan:
 
 
 class CaptureWriter:
-    """Appends responses to one run's own file. Opened at the first response."""
+    """Appends responses to one run's own file. Opened at the first response.
 
-    def __init__(self, folder: Path, run: str, now: int) -> None:
+    ``number``: the least that the file may bear; workers of several machines that go on with a run have numbers of their own,
+    because the journal knows a response by its file's name.
+    """
+
+    def __init__(self, folder: Path, run: str, now: int, number: int = 1) -> None:
         month = datetime.fromtimestamp(now, UTC).strftime("%Y-%m")
         self._folder, self._stem, self.run = folder, f"{run.rpartition('-')[0] or run}/{month}/{run}", run
+        self._number = number
         self._file: io.BufferedWriter | None = None
         self._name = ""
         self._unsynced = False
@@ -225,7 +230,7 @@ class CaptureWriter:
 
     def _open(self) -> io.BufferedWriter:
         if self._file is None:
-            attempt = 1
+            attempt = self._number
             path = self._folder / f"{self._stem}.{attempt}.warc.gz"
             path.parent.mkdir(parents=True, exist_ok=True)
             while path.exists():  # an earlier process's file is never appended to

@@ -65,7 +65,8 @@ class Daemon:
 
     async def run(self) -> int:
         """Run until SIGTERM or SIGINT. Gives the exit code."""
-        self.service = CrawlService(self._journal, self.settings.manners, reactor=self.settings.reactor, clock=self._clock)
+        lease = self.settings.daemon.lease
+        self.service = CrawlService(self._journal, self.settings.manners, reactor=self.settings.reactor, clock=self._clock, lease=lease)
         self.visits = Visits(self.service, self._clock)
         self.watch = Watch(self.settings, self._journal, self.service, self._clock, self._tell_operator)
         self._sending = Sending(self._journal, self.settings)

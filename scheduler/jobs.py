@@ -14,6 +14,7 @@ from crawlers.job import Job, Manners, Mode
 from crawlers.recorder import Tally
 from crawlers.source import SourceSpider
 from scheduler.aging import reduced_runs
+from scheduler.resuming import left_of
 from storage import ledger
 from storage.journal import Journal
 from storage.lookups import recall
@@ -207,6 +208,7 @@ async def _run(
 
     def plan() -> tuple[ledger.Run, int | None]:
         with service.journal.write(now=now) as tx:
+            service.locks.grip(setup.locks[0]).guard(tx.connection)
             tx.define(setup.source.metrics(setup.options), setup.name)
             run = ledger.open_run(tx, setup.name, kind, slots, now=now, parser=setup.source.parser, config=setup.config)
             ledger.end_slots(tx, run, [s.missing(Reason.DOWNTIME, PASSED) for s in passed])
@@ -224,9 +226,8 @@ async def _run(
 
 async def _again(service: CrawlService, setup: Setup, run: ledger.Run, *, now: int, only: Reason | None, progress: Progress) -> Report:
     with service.journal.read() as connection:
-        ended = ledger.ended_places(connection, run.id)
+        slots = left_of(connection, run, service.captures)
         left = budget(connection, setup, now)
-    slots = [s for place, s in enumerate(run.slots) if place not in ended]
     return await _crawl(service, setup, run, slots=slots, since=_since(run), left=left, only=only, progress=progress)
 
 

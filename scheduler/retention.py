@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import Connection
 
-from crawlers.locks import alone
+from crawlers.locks import alone_on, until_lost
 from scheduler.reducing import Reduced, Reducer, files_of_runs, month_of, never
 from storage import schema
 from storage.journal import Journal
@@ -53,10 +53,10 @@ def reduce_old(journal: Journal, *, days: int, now: int, stopping: Callable[[], 
         runs = _runs(connection, mark, cutoff)
     total, left = Reduced(), []
     for source, members in runs.items():
-        with alone(journal.folder / "locks", f"source-{source}") as free:
-            if free:
+        with alone_on(journal, f"source-{source}") as grip:
+            if grip is not None:
                 files = files_of_runs(journal.folder / "captures", source, members)
-                done, undone = Reducer(journal, now, cutoff=cutoff, stopping=stopping).reduce(files)
+                done, undone = Reducer(journal, now, cutoff=cutoff, stopping=until_lost(grip, stopping)).reduce(files)
                 total += done
                 left += undone
             else:
