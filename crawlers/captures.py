@@ -37,6 +37,7 @@ class Tape:
         only: Reason | None = None,
         replay_of: str | None = None,
         replay_time: int | None = None,
+        number: int = 1,
     ) -> None:
         self.keep = keep_of(place)
         self.away = ""  # why the store of objects cannot be asked; it is not asked again for what can do without
@@ -47,8 +48,9 @@ class Tape:
         self._answers: dict[str, deque[tuple[str, int]]] = defaultdict(deque)
         self._must = only is not None
         names = self._recorded(replay_of or run, replay_time if replay_of else now)
-        first = 1 + max(map(number_of, names), default=0) if self.keep.address is not None and replay_of is None else 1
-        self.writer = CaptureWriter(self.keep, run, now, first=first)
+        if self.keep.address is not None and replay_of is None:
+            number = max(number, 1 + max(map(number_of, names), default=0))
+        self.writer = CaptureWriter(self.keep, run, now, first=number)
         own = replay_of is None and self.keep.address is None  # what is in a store of objects is never written to again
         for name in names:
             self._take(name, own=own)

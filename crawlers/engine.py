@@ -7,6 +7,8 @@ measured with Scrapy 2.19: never before the engine runs, and not done before ``s
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,15 +22,20 @@ from scrapy.crawler import Crawler
 from sqlalchemy import select
 
 from crawlers.captures import Tape
+from crawlers.fence import watch
 from crawlers.job import Job, Manners, Mode
 from crawlers.keep import Keep
-from crawlers.locks import HostLocks
+from crawlers.locks import Locks, locks_of
 from crawlers.recorder import Recorder, Tally, last_capture
 from crawlers.settings import settings_for
 from crawlers.source import Preview, SourceSpider
 from storage import ledger, schema
+from storage.grips import Grip
 from storage.journal import Journal
+from storage.leases import LIFE, LeaseLost, told
 from storage.model import Capture, Reason
+
+logger = logging.getLogger(__name__)
 
 AT_ONCE = 8  # crawls on one loop; 50 at once made it lag by a third of a second
 GRACE = 10.0  # seconds for a clean stop
@@ -56,6 +63,7 @@ class CrawlService:
     """Crawls of one store. ``reactor=True`` where the asyncio reactor was installed (`run_async`).
 
     ``keep``: where responses are kept, else in the journal's folder; ``closed`` is called when a run has written its last one.
+    ``lease``: seconds that the lock of a crawl lasts unrenewed, where workers on several machines share the journal.
     """
 
     def __init__(
@@ -65,6 +73,8 @@ class CrawlService:
         *,
         reactor: bool = False,
         clock: Callable[[], int] = lambda: int(time.time()),
+        locks: Locks | None = None,
+        lease: float = LIFE,
         keep: Keep | None = None,
         closed: Callable[[], None] = lambda: None,
     ) -> None:
@@ -72,7 +82,7 @@ class CrawlService:
         self.manners = manners
         self.keep = keep or Keep(journal.folder / "captures")
         self._file_closed = closed
-        self.locks = HostLocks(journal.folder / "locks")
+        self.locks = locks_of(journal, lease) if locks is None else locks
         self.stopping = False
         self._reactor = reactor
         self._clock = clock
@@ -90,10 +100,15 @@ class CrawlService:
         manners: Manners | None = None,
         progress: Callable[[int, int], None] = lambda _done, _planned: None,
     ) -> Report:
-        """Do one run to its end. The caller has planned it and holds the locks of its hosts."""
+        """Do one run to its end. The caller has planned it and holds the locks of its hosts.
+
+        Raises `LeaseLost` where they cannot be held on to: the run stays unfinished, and what was written of it stands.
+        """
         started = time.monotonic()
+        lock = f"source-{source.name}"
+        grip = self.locks.grip(lock)
         polite = manners or self.manners
-        tape = await self._tape(run, job)
+        tape = await self._tape(run, job, grip.number(lock))
         previewing = job.mode is Mode.PREVIEW
         recorder = Recorder(
             self.journal,
@@ -106,14 +121,19 @@ class CrawlService:
             progress=progress,
             halt=lambda: _halt(crawler),
             clock=self._clock,
+            grip=grip,
         )
         delay = max(polite.delay, source.delay if at_home(source, job.endpoints) else 0.0)
         crawler = Crawler(source, settings_for(polite, delay=delay, reactor=self._reactor))
         try:
             async with self._slots:
                 if not self.stopping:
-                    await self._crawl(crawler, job=job, manners=polite, tape=None if previewing else tape, recorder=recorder)
+                    kept = None if previewing else tape
+                    await self._crawl(crawler, grip, job=job, manners=polite, tape=kept, recorder=recorder)
             spider = crawler.spider
+            if recorder.failure is None and not grip.alive():
+                await recorder.flush()
+                raise recorder.failure or LeaseLost(told([lock]))
             if recorder.failure is not None:
                 raise recorder.failure
             if self.stopping or not isinstance(spider, SourceSpider):
@@ -134,7 +154,7 @@ class CrawlService:
         report.seconds = time.monotonic() - started
         return report
 
-    async def _tape(self, run: ledger.Run, job: Job) -> Tape:
+    async def _tape(self, run: ledger.Run, job: Job, number: int) -> Tape:
         replay_time = self._planned(run.rereads) if run.rereads else None
         make = partial(
             Tape,
@@ -146,6 +166,7 @@ class CrawlService:
             only=job.replay_only,
             replay_of=run.rereads or None,
             replay_time=replay_time,
+            number=number,
         )
         return make() if self.keep.address is None else await asyncio.to_thread(make)  # it may wait for the network
 
@@ -153,16 +174,25 @@ class CrawlService:
         with self.journal.read() as connection:
             return connection.scalar(select(schema.runs.c.time).where(schema.runs.c.id == run))
 
-    async def _crawl(self, crawler: Crawler, **kwargs: Any) -> None:
+    async def _crawl(self, crawler: Crawler, grip: Grip, **kwargs: Any) -> None:
         closed = self._closed[crawler] = asyncio.Event()
         crawler.signals.connect(closed.set, signals.spider_closed, weak=False)
-        task = self._crawls[crawler] = asyncio.ensure_future(crawler.crawl_async(**kwargs))
+        task = self._crawls[crawler] = asyncio.ensure_future(crawler.crawl_async(grip=grip, **kwargs))
+        watching = asyncio.ensure_future(self._until_lost(grip, crawler, task)) if grip.life < math.inf else None
         try:
             await asyncio.shield(task)  # a scheduler may cancel who waits, never the crawl
         finally:
+            if watching is not None and task.done():
+                watching.cancel()
             if task.done():
                 self._crawls.pop(crawler, None)
                 self._closed.pop(crawler, None)
+
+    async def _until_lost(self, grip: Grip, crawler: Crawler, task: asyncio.Task[None]) -> None:
+        """Stop a crawl whose grip dies. The fence lets nothing out by then; this wakes what waits for its turn."""
+        await watch(grip)
+        logger.warning("%s", told([f"source-{crawler.spidercls.name}"]))
+        await self._stop(crawler, task)
 
     async def in_writer(self, function: Callable[[], T]) -> T:
         """Do something with the journal on its single writer thread."""
@@ -200,6 +230,7 @@ class CrawlService:
 
     def shutdown(self) -> None:
         self._writer.shutdown(wait=True)
+        self.locks.close()
 
 
 def _halt(crawler: Crawler) -> None:

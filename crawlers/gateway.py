@@ -16,7 +16,9 @@ from scrapy.settings import BaseSettings
 from scrapy.utils.misc import build_from_crawler, load_object
 
 from crawlers.component import Component
+from crawlers.fence import fenced, give_up
 from crawlers.tokens import Tokens
+from storage.grips import FIRM, Grip
 
 SCRUBBED = b"[scrubbed]"
 SHORTEST = 6  # characters of a secret that is looked for in answers: a shorter one would be found in words
@@ -63,13 +65,27 @@ class Gateway(Component):
         _one_context()
         path = _REACTOR if crawler.settings.getbool("TWISTED_REACTOR_ENABLED") else _REACTORLESS
         self._inner = build_from_crawler(load_object(path), crawler)
+        if path == _REACTORLESS:
+            give_up(self._inner._session, self._grip.life)  # noqa: SLF001  # there is no public way
         self._limit = crawler.settings.getint("DOWNLOAD_MAXSIZE")
         self._tokens = Tokens(self._plainly, lambda: self.spider.pacing)
+
+    @property
+    def _grip(self) -> Grip:
+        grip: Grip = getattr(self.spider, "grip", FIRM)  # `scrapy shell` has none
+        return grip
+
+    async def _send(self, request: Request) -> Response:
+        """The only way out: everything that a crawl sends passes here, after all waiting."""
+        return await fenced(self._grip, lambda: self._inner.download_request(request), self._halt)
+
+    def _halt(self) -> None:
+        self.spider.halt()
 
     async def download_request(self, request: Request) -> Response:
         spider = self.spider
         if not self._may_carry(request):
-            return await self._inner.download_request(request)  # type: ignore[no-any-return]  # a class loaded by its name
+            return await self._send(request)
         headers, params = spider.credentials()
         login = spider.login()
         if login is None:
@@ -92,13 +108,13 @@ class Gateway(Component):
 
     async def _signed(self, request: Request, headers: Mapping[str, str], params: Mapping[str, str]) -> Response:
         if not headers and not params:
-            return await self._inner.download_request(request)  # type: ignore[no-any-return]
+            return await self._send(request)
         signed = request.replace(url=_with(request.url, params))
         for name, value in headers.items():
             signed.headers[name] = value  # in the place of one that is there, such as our own User-Agent
         secrets = _forms([*self.spider.secrets(), *(v.rpartition(" ")[2] for v in headers.values()), *params.values()])
         try:
-            response: Response = await self._inner.download_request(signed)
+            response = await self._send(signed)
         except Exception as error:
             if any(s in str(error) for s in secrets):
                 raise type(error)(_clean(str(error).encode(), secrets).decode()) from None
@@ -117,7 +133,7 @@ class Gateway(Component):
         return response.replace(url=url, headers=headers, body=clean)
 
     async def _plainly(self, request: Request) -> Response:
-        response: Response = await self._inner.download_request(request)
+        response = await self._send(request)
         return response.replace(body=self._decompressed(response))
 
     def _decompressed(self, response: Response) -> bytes:

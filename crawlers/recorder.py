@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from statistics import median
 
@@ -18,6 +19,7 @@ from crawlers.job import Mode
 from crawlers.plausibility import HISTORY, confirms, implausible, zeros_are_likely
 from crawlers.source import Preview, Reading, SourceSpider
 from storage import ledger
+from storage.grips import FIRM, Grip
 from storage.journal import Changes, Journal, Transaction
 from storage.lookups import find
 from storage.model import Bound, Capture, Kind, Missing, Observation, Reason, Series, Slot, State
@@ -58,10 +60,12 @@ class Recorder:
         progress: Callable[[int, int], None] = lambda _done, _planned: None,
         halt: Callable[[], None] = lambda: None,
         clock: Callable[[], int] = lambda: int(time.time()),
+        grip: Grip = FIRM,
     ) -> None:
         self.tally = Tally(len(slots))
         self.previews: list[Preview] = []
         self._journal, self._writer, self._run, self._tape, self._clock = journal, writer, run, tape, clock
+        self._grip = grip
         self._mode, self._reparse_of, self._progress, self._halt = mode, run.rereads, progress, halt
         self._kinds: dict[str, Kind] = {row.metric.name: row.metric.kind for row in source.counts}
         self._zero_is_normal = {row.metric.name for row in source.counts if row.zero_is_normal or not row.per_topic}
@@ -120,9 +124,16 @@ class Recorder:
 
     # On the writer thread
 
-    def _commit(self, batch: list[Reading]) -> None:
+    @contextmanager
+    def _writing(self) -> Iterator[Transaction]:
+        """A transaction of this run, with its responses on the disk, that is committed only while the run is this worker's."""
         self._tape.writer.sync()
         with self._journal.write(now=self._clock(), run=self._run.id) as tx:
+            self._grip.guard(tx.connection)
+            yield tx
+
+    def _commit(self, batch: list[Reading]) -> None:
+        with self._writing() as tx:
             for capture in dict.fromkeys(c for reading in batch for c in reading.captures):
                 tx.keep(capture)
             missing = [m for reading in batch for m in self._take(tx, reading)]
@@ -230,8 +241,7 @@ class Recorder:
         return replace(o, state=State.SUSPECT) if state is State.SUSPECT else o
 
     def _close(self, reason: Reason, detail: str, finished_as: str, requests: int) -> None:
-        self._tape.writer.sync()
-        with self._journal.write(now=self._clock(), run=self._run.id) as tx:
+        with self._writing() as tx:
             for zeros in self._held.values():
                 self._judge_zeros(tx, zeros)
             self._held.clear()

@@ -24,6 +24,7 @@ from crawlers.job import Job, Manners, Mode
 from crawlers.politeness import Pacing
 from crawlers.tokens import Login
 from crawlers.urls import join
+from storage.grips import FIRM, Grip
 from storage.model import (
     Bound,
     Capture,
@@ -68,11 +69,13 @@ class SourceSpider(Answering):
         manners: Manners | None = None,
         tape: Tape | None = None,
         recorder: Sink | None = None,
+        grip: Grip = FIRM,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.tape = tape  # where responses are kept; None: nowhere (previews, `scrapy crawl`)
         self.recorder = recorder
+        self.grip = grip  # on the hosts: `crawlers.fence` asks it before each request
         self.job = job if job is not None else Job(run="", mode=Mode.COLLECT, now=0)
         self.pacing = Pacing(manners or Manners(), self.job.budget, apart=self.hosts_apart)
 

@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 
 from crawlers.capture_names import month_of
 from crawlers.keep import Keep
-from crawlers.locks import alone
+from crawlers.locks import alone_on, until_lost
 from scheduler.reducing import Reduced, Reducer, files_of_runs, never
 from storage import schema
 from storage.journal import Journal
@@ -70,9 +70,9 @@ def reduce_aged(
             due = bool(_due(connection, source, cutoff))
         if not due or stopping():
             continue
-        with alone(journal.folder / "locks", f"source-{source}") as free:
-            if free:
-                total += _reduce(journal, source, cutoff, now, stopping, keep)
+        with alone_on(journal, f"source-{source}") as grip:
+            if grip is not None:
+                total += _reduce(journal, source, cutoff, now, until_lost(grip, stopping), keep)
     if total.files:
         logger.info("%d responses older than their days were reduced, %d to %d bytes", total.responses, total.before, total.after)
     return total
@@ -105,8 +105,8 @@ def forget(journal: Journal, *, now: int, stopping: Callable[[], bool] = never) 
         sources = connection.exec_driver_sql("SELECT DISTINCT source FROM state ORDER BY source").scalars().all()
     gone = 0
     for source in sources:
-        with alone(journal.folder / "locks", f"source-{source}") as free:
-            if not free:
+        with alone_on(journal, f"source-{source}") as grip:
+            if grip is None:
                 continue
             with journal.read() as connection:
                 old = superseded(_versions(connection, source), _bases(connection, source))
@@ -115,6 +115,7 @@ def forget(journal: Journal, *, now: int, stopping: Callable[[], bool] = never) 
                     return gone
                 rows = [(source, key, seq) for key, seq in old[start : start + BATCH]]
                 with journal.write(now=now) as tx:
+                    grip.guard(tx.connection)
                     tx.connection.exec_driver_sql("DELETE FROM state WHERE source = ? AND key = ? AND seq = ?", rows)
                 gone += len(rows)
     return gone

@@ -59,6 +59,13 @@ class Http(Section):
 
 class Daemon(Section):
     stop_within: float = Field(default=10.0, gt=0, description="seconds for a clean stop; what is cut then goes on at the next start")
+    lease: float = Field(
+        default=60.0,
+        ge=10,
+        le=3600,
+        description="seconds after which a worker that cannot be reached loses the hosts that it was asking to others, where several"
+        " share a journal on PostgreSQL; it stops by itself after half of them",
+    )
     blind_after: int = Field(default=3, ge=1, description="collections without any figure after which a source is reported as blind")
     disk_free: int = Field(default=500, ge=0, description="MB that must stay free; below them nothing new is fetched")
     report: str = Field(default="40 6 * * *", description="when the report is written anew (cron, UTC); empty: never by itself")

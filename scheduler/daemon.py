@@ -72,6 +72,7 @@ class Daemon:
             self.settings.manners,
             reactor=self.settings.reactor,
             clock=self._clock,
+            lease=self.settings.daemon.lease,
             keep=self.settings.keep,
             closed=self._uploads.wake,
         )

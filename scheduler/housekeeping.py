@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from crawlers.locks import alone
+from crawlers.locks import alone_on, until_lost
 from scheduler.aging import forget, reduce_aged
 from scheduler.config import Config
 from scheduler.reducing import Reduced, never
@@ -79,10 +79,11 @@ def housekeeping(
     ``rewrite``: also write the journal anew where that is the only way to make it smaller (writers wait meanwhile).
     """
     done = Kept()
-    with _telling(done.troubles), alone(journal.folder / "locks", "housekeeping") as free:
-        if not free:
+    with _telling(done.troubles), alone_on(journal, "housekeeping") as grip:
+        if grip is None:
             done.troubles.append(f"another process is tidying up {journal.folder}; nothing was done here")
             return done
+        stopping = until_lost(grip, stopping)
         with _telling(done.troubles):
             done.people = reduce_old(journal, days=settings.keep_people_days, now=now, stopping=stopping, keep=settings.keep)
         with _telling(done.troubles):

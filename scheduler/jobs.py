@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from crawlers.object_store import StoreAwayError
 from crawlers.recorder import Tally
 from crawlers.source import SourceSpider
 from scheduler.aging import reduced_runs
+from scheduler.resuming import left_of
 from storage import ledger
 from storage.journal import Journal
 from storage.lookups import recall
@@ -215,6 +217,7 @@ async def _run(
 
     def plan() -> tuple[ledger.Run, int | None]:
         with service.journal.write(now=now) as tx:
+            service.locks.grip(setup.locks[0]).guard(tx.connection)
             tx.define(setup.source.metrics(setup.options), setup.name)
             run = ledger.open_run(tx, setup.name, kind, slots, now=now, parser=setup.source.parser, config=setup.config)
             ledger.end_slots(tx, run, [s.missing(Reason.DOWNTIME, PASSED) for s in passed])
@@ -231,10 +234,11 @@ async def _run(
 
 
 async def _again(service: CrawlService, setup: Setup, run: ledger.Run, *, now: int, only: Reason | None, progress: Progress) -> Report:
-    with service.journal.read() as connection:
-        ended = ledger.ended_places(connection, run.id)
-        left = budget(connection, setup, now)
-    slots = [s for place, s in enumerate(run.slots) if place not in ended]
+    def look() -> tuple[list[Slot], int | None]:
+        with service.journal.read() as connection:
+            return left_of(connection, run, service.keep), budget(connection, setup, now)
+
+    slots, left = look() if service.keep.address is None else await asyncio.to_thread(look)  # it may wait for the network
     return await _crawl(service, setup, run, slots=slots, since=_since(run), left=left, only=only, progress=progress)
 
 

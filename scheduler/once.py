@@ -30,7 +30,7 @@ def run_once(settings: Config, journal: Journal) -> int:
 
 
 async def _main(settings: Config, journal: Journal) -> tuple[list[Report], list[str]]:
-    service = CrawlService(journal, settings.manners, reactor=settings.reactor, keep=settings.keep)
+    service = CrawlService(journal, settings.manners, reactor=settings.reactor, lease=settings.daemon.lease, keep=settings.keep)
     visits = Visits(service, lambda: int(time.time()))
     loop = asyncio.get_running_loop()
     ending: list[asyncio.Task[bool]] = []

@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 
 from crawlers.capture_names import month_of
 from crawlers.keep import Keep
-from crawlers.locks import alone
+from crawlers.locks import alone_on, until_lost
 from crawlers.object_store import StoreAwayError
 from scheduler.reducing import Reduced, Reducer, files_of_runs, never
 from storage import schema
@@ -57,15 +57,16 @@ def reduce_old(journal: Journal, *, days: int, now: int, stopping: Callable[[], 
     total = Reduced()
     left: list[str] = []
     for source, members in runs.items():
-        with alone(journal.folder / "locks", f"source-{source}") as free:
-            if free:
+        with alone_on(journal, f"source-{source}") as grip:
+            if grip is not None:
                 try:
                     files = files_of_runs(keep or journal.folder / "captures", source, members)
                 except StoreAwayError as error:
                     logger.warning("%s: what may name people could not be looked at and stays as it is: %s", source, error)
                     left += members
                     continue
-                done, undone = Reducer(journal, now, cutoff=cutoff, stopping=stopping, keep=keep).reduce(files)
+                reducer = Reducer(journal, now, cutoff=cutoff, stopping=until_lost(grip, stopping), keep=keep)
+                done, undone = reducer.reduce(files)
                 total += done
                 left += undone
             else:

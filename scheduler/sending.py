@@ -14,7 +14,7 @@ from functools import cached_property
 
 from sqlalchemy import func, select
 
-from crawlers.locks import alone
+from crawlers.locks import alone_on
 from crawlers.settings import program_version
 from scheduler import digests as making
 from scheduler import letters
@@ -24,6 +24,7 @@ from scheduler.digest_periods import Period, latest
 from scheduler.letters import Issue
 from storage import digests, schema, sendings
 from storage.digests import Kept
+from storage.grips import FIRM, Grip
 from storage.journal import Journal
 from storage.lookups import head
 from storage.model import UptakeError, UsageError
@@ -66,6 +67,7 @@ class Sender:
     settings: Config
     now: int
     environment: Mapping[str, str]
+    grip: Grip = FIRM
     troubles: list[str] = field(default_factory=list)
     touched: dict[int, Sending] = field(default_factory=dict)
     _drawn: dict[int, tuple[Chart, ...]] = field(default_factory=dict)  # by id of a digest: drawing takes seconds
@@ -189,6 +191,7 @@ class Sender:
     def _begin(self, sending: Sending) -> Before:
         def begin() -> bool:
             with self.journal.write(now=self.now) as tx:
+                self.grip.guard(tx.connection)
                 return sendings.begin(tx, sending, now=self.now)
 
         return begin
@@ -224,11 +227,12 @@ def send_due(
     refused is tried again. ``alerts`` looks for what cannot wait, which takes as long as making a digest: after a
     collection, not each minute. Another process that is sending is left to it.
     """
-    with alone(journal.folder / "locks", LOCK) as mine:
-        if not mine:
+    with alone_on(journal, LOCK) as grip:
+        if grip is None:
             return Sent(troubles=("another process of Uptake is sending just now",))
-        sender = Sender(journal, settings, now, environment)
+        sender = Sender(journal, settings, now, environment, grip)
         with journal.write(now=now) as tx:
+            grip.guard(tx.connection)
             died = sendings.bury(tx, now=now)
             sender.touched |= {s.id: sendings.get(tx.connection, s.id) for s in died}
         period = latest(settings.digest.schedule, settings.digest.timezone, now)

@@ -9,6 +9,7 @@ be asked for *as of* a moment carries the ``seq`` that wrote it; a value that wa
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -23,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0001"  # the newest migration this program knows
+HEAD = "0002"  # the newest migration this program knows
 
 metadata = MetaData(
     naming_convention={
@@ -271,3 +272,16 @@ sendings = Table(
 )
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),  # a host, a source, a duty (`storage.leases`)
+    Column("holder", Text, nullable=False),
+    Column("token", BigInteger, nullable=False),  # grows with each taking
+    Column("taken_at", Float, nullable=False),  # epoch seconds by the server's clock, as all times here
+    Column("renewed_at", Float, nullable=False),
+    Column("until", Float, nullable=False),
+    UniqueConstraint("name", "token"),  # it makes a new token the change of a key, which a row lock of the holder's excludes
+    info={"passing": True},  # it says who is at work just now
+)

@@ -143,7 +143,7 @@ def crawl(settings: Config, setups: Sequence[Setup], work: Work, *, as_json: boo
     with writing(settings) as journal, Progress(quiet=as_json) as progress:
 
         async def main() -> tuple[list[Report], bool]:
-            service = CrawlService(journal, settings.manners, reactor=settings.reactor, keep=settings.keep)
+            service = CrawlService(journal, settings.manners, reactor=settings.reactor, lease=settings.daemon.lease, keep=settings.keep)
             loop = asyncio.get_running_loop()
             tasks = [asyncio.ensure_future(work(service, setup, progress)) for setup in setups]
 

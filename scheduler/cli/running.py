@@ -25,13 +25,13 @@ def run(
     /healthz and /metrics are on [http] host and port. SIGHUP reads the configuration again. Example: uptake run --once
     """
     from scheduler.cli import logs
-    from scheduler.sole import sole
+    from scheduler.sole import sole, sole_on
 
     settings = config()
     if not once:
         _check_door(settings)
     logs.in_the_long_run()
-    with sole(settings.store, now()), writing(settings, lean=True, sends=once) as journal:
+    with sole(settings.store, now()), writing(settings, lean=True, sends=once) as journal, sole_on(journal):
         tell_terms(settings.enabled())
         if once:
             from scheduler.once import run_once

@@ -16,24 +16,25 @@ from storage.journal import FILE, Journal
 from storage.model import UptakeError, UsageError
 from tests.storage.journals import dump, known, make, star
 
-NEXT = """
+LATER = "9000"
+NEXT = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{LATER}"
+down_revision = "{schema.HEAD}"
 
 
 def upgrade() -> None:
     op.add_column("events", sa.Column("weight", sa.Integer()))
-    {then}
+    {{then}}
 """
 
 
 def revision(folder: Path, then: str = "pass") -> Path:
     locations = folder / "later"
     locations.mkdir()
-    (locations / "0002_later.py").write_text(NEXT.format(then=then))
+    (locations / f"{LATER}_later.py").write_text(NEXT.format(then=then))
     return locations
 
 
@@ -78,9 +79,10 @@ def test_opening_an_up_to_date_journal_does_not_load_alembic(tmp_path: Path) -> 
 
 def test_a_newer_journal_is_refused_and_untouched(tmp_path: Path) -> None:
     file = filled(tmp_path)
-    database.bring_up_to_date(file, head="0002", locations=(revision(tmp_path),))
+    database.bring_up_to_date(file, head=LATER, locations=(revision(tmp_path),))
     before = file.read_bytes()
-    with pytest.raises(UptakeError, match=r"written by a newer Uptake \(schema 0002; this program knows up to 0001\); update the program"):
+    told = rf"written by a newer Uptake \(schema {LATER}; this program knows up to {schema.HEAD}\); update the program"
+    with pytest.raises(UptakeError, match=told):
         Journal.open(tmp_path, writable=True)
     assert file.read_bytes() == before
 
@@ -89,24 +91,24 @@ def test_an_older_journal_is_backed_up_beside_itself_and_migrated(tmp_path: Path
     file = filled(tmp_path)
     with Journal.open(tmp_path) as journal:
         before = dump(journal)
-    backup = database.bring_up_to_date(file, head="0002", locations=(revision(tmp_path),))
-    assert backup == tmp_path / f"{FILE}.before-0002"
+    backup = database.bring_up_to_date(file, head=LATER, locations=(revision(tmp_path),))
+    assert backup == tmp_path / f"{FILE}.before-{LATER}"
     assert "weight" in columns(file, "events")
     assert "weight" not in columns(backup, "events")
-    assert database.version_of(backup) == "0001"
+    assert database.version_of(backup) == schema.HEAD
     shutil.copy(backup, make(tmp_path / "later") / FILE)
     with Journal.open(tmp_path / "later") as journal:
         assert dump(journal) == before
-    assert database.bring_up_to_date(file, head="0002", locations=(tmp_path / "later",)) is None
+    assert database.bring_up_to_date(file, head=LATER, locations=(tmp_path / "later",)) is None
 
 
 def test_a_migration_that_fails_changes_nothing_and_keeps_the_backup(tmp_path: Path) -> None:
     file = filled(tmp_path)
     with pytest.raises(ZeroDivisionError):
-        database.bring_up_to_date(file, head="0002", locations=(revision(tmp_path, "1 / 0"),))
-    assert database.version_of(file) == "0001"
+        database.bring_up_to_date(file, head=LATER, locations=(revision(tmp_path, "1 / 0"),))
+    assert database.version_of(file) == schema.HEAD
     assert "weight" not in columns(file, "events")
-    assert database.version_of(tmp_path / f"{FILE}.before-0002") == "0001"
+    assert database.version_of(tmp_path / f"{FILE}.before-{LATER}") == schema.HEAD
 
 
 def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
