@@ -21,7 +21,7 @@ from crawlers.captures import Tape
 from crawlers.job import Job, Manners, Mode
 from crawlers.locks import HostLocks
 from crawlers.recorder import Recorder, Tally, last_capture
-from crawlers.settings import settings_for
+from crawlers.settings import Own, settings_for
 from crawlers.source import Preview, SourceSpider
 from storage import ledger
 from storage.journal import Journal
@@ -102,7 +102,7 @@ class CrawlService:
             clock=self._clock,
         )
         delay = max(polite.delay, source.delay if at_home(source, job.endpoints) else 0.0)
-        crawler = Crawler(source, settings_for(polite, delay=delay, reactor=self._reactor))
+        crawler = Crawler(source, Own(settings_for(polite, delay=delay, reactor=self._reactor)))
         try:
             async with self._slots:
                 if not self.stopping:
