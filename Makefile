@@ -1,11 +1,11 @@
-# Needs Python 3.11 or newer and make, nothing else. `make run` and `make test` do all the set-up.
+# Needs Python 3.11 or newer and make, nothing else. `make demo`, `make run` and `make test` do all the set-up.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(VENV)/uv/bin/uv
 STAMP := $(VENV)/.ready
 
-.PHONY: env run stack test soak lint bench docs pictures lock clean
+.PHONY: env demo run stack test soak lint bench docs pictures lock clean
 
 env: $(STAMP)
 
@@ -17,6 +17,9 @@ $(STAMP): pyproject.toml requirements.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . || { echo "Uptake itself could not be installed into $(VENV)."; exit 1; }
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'import altair, pandas, pytest, vl_convert, scheduler.cli.app, scheduler.config, storage.figures, storage.database, alembic.command, trends.report'  # byte code now, so that the first commands are quick
 	@touch $(STAMP)
+
+demo: env
+	@exec $(BIN)/uptake demo
 
 run: env
 	@$(BIN)/uptake quickstart && exec $(BIN)/uptake run

@@ -33,10 +33,10 @@ from crawlers.payload import number, read_json
 from crawlers.settings import settings_for
 from crawlers.source import Counts, Output, SourceSpider, Terms
 from scheduler import jobs
+from scheduler.demo.servers.github import FakeGitHub
 from storage import frames
 from storage.journal import Journal
 from storage.model import Cadence, Kind, Metric, Slot, Topic
-from tests.fakes.github import FakeGitHub
 
 NOW = 1_795_162_620  # 2026-11-20 08:17 UTC
 CONCURRENCY = 16

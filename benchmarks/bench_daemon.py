@@ -25,6 +25,7 @@ import psutil
 from benchmarks import Row
 from crawlers.engine import CrawlService
 from crawlers.job import Manners
+from scheduler.demo.servers.service import Asked, Service
 from scheduler.heartbeat import Beat, heartbeat
 from scheduler.jobs import Setup
 from scheduler.visits import Visits
@@ -32,7 +33,6 @@ from storage.database import LEAN_CACHE
 from storage.journal import FILE, Journal
 from storage.model import Topic
 from storage.periods import DAY
-from tests.fakes.service import Asked, Service
 from tests.fakes.toy import Toy
 
 ROOT = Path(__file__).parent.parent

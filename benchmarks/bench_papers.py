@@ -28,7 +28,7 @@ from crawlers.papers.tally import Tally, tally
 from crawlers.papers.text import Extraction, Reader, State
 from crawlers.papers.worker import pack
 from crawlers.papers.worker import read as read_here
-from tests.fakes.proceedings import pdf
+from scheduler.demo.servers.proceedings import pdf
 
 PAPERS, TEXTS, TOPICS, PAGES = 400, 5_000, 50, 12
 LEAST = 3.0

@@ -27,7 +27,7 @@ from crawlers.job import Job, Manners, Mode
 from crawlers.keep import Keep
 from crawlers.locks import Locks, locks_of
 from crawlers.recorder import Recorder, Tally, last_capture
-from crawlers.settings import settings_for
+from crawlers.settings import Own, settings_for
 from crawlers.source import Preview, SourceSpider
 from storage import ledger, schema
 from storage.grips import Grip
@@ -124,7 +124,7 @@ class CrawlService:
             grip=grip,
         )
         delay = max(polite.delay, source.delay if at_home(source, job.endpoints) else 0.0)
-        crawler = Crawler(source, settings_for(polite, delay=delay, reactor=self._reactor))
+        crawler = Crawler(source, Own(settings_for(polite, delay=delay, reactor=self._reactor)))
         try:
             async with self._slots:
                 if not self.stopping:

@@ -7,8 +7,11 @@ small limits, no middleware that is not needed.
 from __future__ import annotations
 
 import logging
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Self
+
+from scrapy.settings import Settings
 
 from crawlers.job import Manners
 from crawlers.politeness import user_agent
@@ -21,11 +24,19 @@ BOT_NAME = "uptake"
 SPIDER_MODULES = ["crawlers.spiders"]
 
 
+@cache
 def program_version() -> str:
     try:
         return version("uptake")
     except PackageNotFoundError:
         return "0"
+
+
+class Own(Settings):
+    """Settings made for one crawl: its crawler need not take a deep copy, which costs a tenth of a small crawl."""
+
+    def copy(self) -> Self:
+        return self
 
 
 def settings_for(manners: Manners, *, delay: float, reactor: bool = False) -> dict[str, Any]:

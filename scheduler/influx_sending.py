@@ -37,7 +37,7 @@ def derive(journal: Journal, settings: Config, now: int) -> Changes:
             *indices(claims(panel, baskets, settings.topics)),
             *coverage(coverage_frame(connection)),
         ]
-    with journal.write() as tx:
+    with journal.write(now=now) as tx:
         tx.define(DERIVED)
         changes = tx.put(found)
         tx.mark(DERIVED_AT, str(head(tx.connection)))

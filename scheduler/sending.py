@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from functools import cached_property
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from crawlers.locks import alone_on
 from crawlers.settings import program_version
@@ -68,6 +68,7 @@ class Sender:
     now: int
     environment: Mapping[str, str]
     grip: Grip = FIRM
+    sequence: int | None = None  # the knowledge that digests are made from; None: all that there is
     troubles: list[str] = field(default_factory=list)
     touched: dict[int, Sending] = field(default_factory=dict)
     _drawn: dict[int, tuple[Chart, ...]] = field(default_factory=dict)  # by id of a digest: drawing takes seconds
@@ -84,7 +85,7 @@ class Sender:
             missing = [b for b in baskets if b not in there]
             made = []
             if missing:
-                known = making.know(connection, self.settings, making.View(present, head(connection), before=_LATEST))
+                known = making.know(connection, self.settings, making.View(present, self._known(connection), before=_LATEST))
                 made = [making.make(connection, self.settings, known, b, period.key, self._again(period.key, b)) for b in missing]
         with self.journal.write(now=self.now) as tx:
             new = making.store(tx, self.settings, made) if made else []
@@ -98,7 +99,7 @@ class Sender:
         period = day(self.now)
         alerts, told = self.settings.alerts, []
         with self.journal.read() as connection:
-            known = making.know(connection, self.settings, making.View(self.now, head(connection), before=_LATEST))
+            known = making.know(connection, self.settings, making.View(self.now, self._known(connection), before=_LATEST))
         for basket in self.settings.digest.baskets:
             with self.journal.read() as connection:
                 earlier = sum(k.period.startswith(period) for k in digests.listed(connection, basket=basket) if k.kind == digests.ALERT)
@@ -111,6 +112,9 @@ class Sender:
                     self._plan(tx, digests.ALERT, f"{basket} {key}", kept, readers)
                 told += kept
         return told
+
+    def _known(self, connection: Connection) -> int:
+        return head(connection) if self.sequence is None else self.sequence
 
     def _again(self, period: str, basket: str) -> str:
         return f"uptake digest --verify {period}" + (f" --basket {basket}" if len(self.settings.baskets) > 1 else "")
@@ -219,18 +223,26 @@ class Sender:
 
 
 def send_due(
-    journal: Journal, settings: Config, *, now: int, environment: Mapping[str, str], by_hand: bool = False, alerts: bool = False
+    journal: Journal,
+    settings: Config,
+    *,
+    now: int,
+    environment: Mapping[str, str],
+    by_hand: bool = False,
+    alerts: bool = False,
+    sequence: int | None = None,
 ) -> Sent:
     """Make what is due and hand over what is waiting. Safe to call at any time, and again.
 
     The schedule's last period is due if the journal was there by then; ``by_hand``, it is due in any case, and what was
     refused is tried again. ``alerts`` looks for what cannot wait, which takes as long as making a digest: after a
-    collection, not each minute. Another process that is sending is left to it.
+    collection, not each minute. Another process that is sending is left to it. ``sequence``: what was written later is not
+    known to the digests, for who makes them while the journal is written on.
     """
     with alone_on(journal, LOCK) as grip:
         if grip is None:
             return Sent(troubles=("another process of Uptake is sending just now",))
-        sender = Sender(journal, settings, now, environment, grip)
+        sender = Sender(journal, settings, now, environment, grip, sequence)
         with journal.write(now=now) as tx:
             grip.guard(tx.connection)
             died = sendings.bury(tx, now=now)

@@ -18,7 +18,7 @@ class _InOrder(TyperGroup):
 
 
 ORDER = [
-    *("quickstart", "init", "add", "check", "sources", "plan"),
+    *("demo", "quickstart", "init", "add", "check", "sources", "plan"),
     *("run", "serve", "collect", "backfill", "import", "reparse"),
     *("report", "trends", "compare", "digest", "papers", "status", "trace", "export"),
     *("note", "confirm", "reject"),

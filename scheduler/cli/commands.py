@@ -2,6 +2,7 @@
 
 from scheduler.cli import (
     collecting,
+    demo,
     digest,
     first_run,
     importing,
@@ -18,6 +19,7 @@ from scheduler.cli import (
 
 __all__ = [
     "collecting",
+    "demo",
     "digest",
     "first_run",
     "importing",

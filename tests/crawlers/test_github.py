@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from crawlers.spiders import github_limits as limits
 from crawlers.spiders import github_payloads as payloads
 from crawlers.spiders.github import GitHub
+from scheduler.demo.servers import graphql
+from scheduler.demo.servers.github import Asked, FakeGitHub, Repo
 from storage.model import ParseError, Reason, Topic, UsageError
 from storage.periods import DAY, HOUR, WEEK
-from tests.fakes import graphql
-from tests.fakes.github import Asked, FakeGitHub, Repo
 from tests.harness import Harness
 
 NOW = int(datetime(2026, 11, 20, 3, 17, tzinfo=UTC).timestamp())  # a Friday

@@ -15,9 +15,9 @@ from crawlers.keywords import Keywords, Matcher
 from crawlers.spiders import hacker_news
 from crawlers.spiders import hacker_news_payloads as payloads
 from crawlers.spiders.hacker_news import HackerNews
+from scheduler.demo.servers.hacker_news import FakeHackerNews, Item
 from storage.model import Bound, ParseError, Topic
 from storage.periods import DAY, read_time
-from tests.fakes.hacker_news import FakeHackerNews, Item
 from tests.harness import Harness, newest_first
 
 NOW = read_time("2026-11-20T12:00:00Z")

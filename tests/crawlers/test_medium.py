@@ -18,13 +18,13 @@ from crawlers.spiders import medium_days as days
 from crawlers.spiders import medium_pages as pages
 from crawlers.spiders.medium import Medium
 from crawlers.spiders.medium_days import GRID, LAG, LATEST, SOONEST, Article, Refusal, Tag
+from scheduler.demo.servers import medium as fake
+from scheduler.demo.servers.medium import FakeMedium, Post, archive_page, feed, published, tag_page
+from scheduler.demo.servers.service import Asked
 from storage import ledger
 from storage.journal import Journal
 from storage.model import Bound, ParseError, Reason, Topic, UsageError
 from storage.periods import DAY, HOUR, read_time
-from tests.fakes import medium as fake
-from tests.fakes.medium import FakeMedium, Post, archive_page, feed, published, tag_page
-from tests.fakes.service import Asked
 from tests.harness import Harness
 
 SHARED = Path(__file__).parents[2].parent / "shared"

@@ -11,10 +11,10 @@ import pytest
 
 from crawlers.spiders import stackoverflow_payloads as payloads
 from crawlers.spiders.stackoverflow import StackOverflow
+from scheduler.demo.servers.service import Asked
+from scheduler.demo.servers.stackexchange import THROTTLED, FakeStackExchange
 from storage.model import Bound, Topic, UsageError
 from storage.periods import DAY, read_time
-from tests.fakes.service import Asked
-from tests.fakes.stackexchange import THROTTLED, FakeStackExchange
 from tests.harness import Harness, newest_first
 
 NOW = read_time("2026-11-20T12:00:00Z")

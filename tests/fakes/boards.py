@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from crawlers.source import SourceSpider
+from scheduler.demo.servers.service import Asked, Raw, Service
 from storage.model import Topic
 from storage.periods import DAY, read_time
-from tests.fakes.service import Asked, Raw, Service
 from tests.harness import Harness
 
 NOW = read_time("2026-11-20T08:17:00Z")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from scheduler.demo.servers.service import Asked, Raw, Service
 from storage.periods import DAY, day, read_time
-from tests.fakes.service import Asked, Raw, Service
 
 _SHAPE = re.compile(
     r"SELECT project, groupArray\(\(toString\(date\), downloads\)\) AS days FROM \(SELECT project, date, sum\(count\) AS downloads"

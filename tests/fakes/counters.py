@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
-from tests.fakes.service import Asked, Raw, Service
+from scheduler.demo.servers.service import Asked, Raw, Service
 
 
 class FakeCounters(Service):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from scheduler.demo.servers.service import Asked, Service
 from storage.periods import DAY, iso
-from tests.fakes.service import Asked, Service
 
 
 @dataclass(frozen=True)

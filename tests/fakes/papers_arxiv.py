@@ -9,8 +9,8 @@ from html import escape
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+from scheduler.demo.servers.service import Asked, Raw, Service
 from storage.periods import day, read_time
-from tests.fakes.service import Asked, Raw, Service
 
 _TERM = re.compile(r'abs:"[^"]*"|abs:[^\s()"]+|cat:[^\s()]+|submittedDate:\[\d+ TO \d+\]')
 _ARXIV = {"Content-Type": "application/atom+xml; charset=utf-8"}

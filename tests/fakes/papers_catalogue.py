@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.fakes.service import Asked, Service
+from scheduler.demo.servers.service import Asked, Service
 
 
 class FakeCatalogue(Service):

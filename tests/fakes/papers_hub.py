@@ -6,7 +6,7 @@ import html
 import json
 from typing import Any
 
-from tests.fakes.service import Asked, Raw, Service
+from scheduler.demo.servers.service import Asked, Raw, Service
 
 
 class FakeHub(Service):

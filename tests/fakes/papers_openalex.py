@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tests.fakes.service import Asked, Service
+from scheduler.demo.servers.service import Asked, Service
 
 _TERM = re.compile(r'"[^"]*"')
 

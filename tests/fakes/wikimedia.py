@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
+from scheduler.demo.servers.service import Asked, Service
 from storage.periods import DAY, moment, read_time
-from tests.fakes.service import Asked, Service
 
 NO_DATA = "The dates are valid, but there is no data for them, or the project is not loaded."
 

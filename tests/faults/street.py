@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 
-from tests.fakes.service import Asked, Raw, Service
+from scheduler.demo.servers.service import Asked, Raw, Service
 from tests.faults.places import HOST
 
 LONGEST = 30.0  # seconds that anything is held back

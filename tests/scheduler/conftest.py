@@ -19,10 +19,10 @@ import pytest
 
 from crawlers.catalog import sources
 from scheduler.cli.main import run
+from scheduler.demo.servers.github import FakeGitHub
+from scheduler.demo.servers.hacker_news import FakeHackerNews
+from scheduler.demo.servers.stackexchange import FakeStackExchange
 from storage.periods import DAY, read_time
-from tests.fakes.github import FakeGitHub
-from tests.fakes.hacker_news import FakeHackerNews
-from tests.fakes.stackexchange import FakeStackExchange
 from tests.harness import empty_store
 
 NOW = read_time("2026-11-20T08:17:00Z")

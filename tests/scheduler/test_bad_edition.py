@@ -14,12 +14,12 @@ import pytest
 from crawlers.catalog import sources
 from crawlers.papers import text
 from scheduler.cli.main import run
+from scheduler.demo.servers.proceedings import FakeProceedings, Paper, bomb, encrypted, pdf
 from storage import frames, ledger
 from storage.journal import Journal
 from storage.model import Bound, Series
 from storage.periods import read_time
 from tests.fakes import frail_worker
-from tests.fakes.proceedings import FakeProceedings, Paper, bomb, encrypted, pdf
 
 YEAR = read_time("2026")
 CONFIG = """\

@@ -19,8 +19,8 @@ import typer
 from crawlers.spiders import github_payloads
 from scheduler.cli import commands  # noqa: F401  # it registers them
 from scheduler.cli.app import ORDER, app
+from scheduler.demo.servers.github import FakeGitHub
 from storage.periods import DAY, HOUR, iso, read_time
-from tests.fakes.github import FakeGitHub
 from tests.scheduler.conftest import CONFIG, NOW, TODAY, YESTERDAY, World, uptake
 
 Here = Callable[[Path], None]

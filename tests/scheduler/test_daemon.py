@@ -19,9 +19,9 @@ from typing import IO, Any
 
 import pytest
 
+from scheduler.demo.servers.github import FakeGitHub
 from scheduler.sole import running
 from storage.periods import read_time
-from tests.fakes.github import FakeGitHub
 from tests.fakes.influx_servers import TOKEN, front, influx
 from tests.fakes.influx_servers import running as running_servers
 from tests.scheduler.conftest import only, uptake

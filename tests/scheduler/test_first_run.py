@@ -18,8 +18,8 @@ import pytest
 from crawlers.catalog import sources
 from crawlers.source import Option
 from scheduler import config as configuration
+from scheduler.demo.servers.github import Asked, FakeGitHub
 from storage.journal import FILE
-from tests.fakes.github import Asked, FakeGitHub
 from tests.fakes.scripted import Answer, Scripted
 from tests.fakes.toy import Toy
 from tests.scheduler.conftest import CONFIG, World, only, uptake

@@ -15,10 +15,10 @@ from crawlers.keep import Keep
 from crawlers.uploads import Uploads, waiting
 from scheduler.config import load as load_config
 from scheduler.config import read
+from scheduler.demo.servers.github import FakeGitHub
 from scheduler.watching import Watch
 from storage.journal import Journal
 from storage.model import UsageError
-from tests.fakes.github import FakeGitHub
 from tests.fakes.keeper import elsewhere, measure
 from tests.fakes.s3 import BUCKET, ENVIRONMENT, S3, SECRET
 from tests.harness import FAST, empty_store

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.demo.servers.github import FakeGitHub
 from storage import exports, ledger
 from storage.journal import Journal
-from tests.fakes.github import FakeGitHub
 from tests.harness import empty_store
 
 NOW = 1_795_162_620  # 2026-11-20 08:17 UTC

@@ -12,7 +12,7 @@ import pytest
 import crawlers.spiders.jobs as package
 from crawlers import catalog
 from scheduler import docs
-from tests.fakes.service import Asked, Service
+from scheduler.demo.servers.service import Asked, Service
 from tests.scheduler.conftest import CONFIG, World, uptake
 
 MODULE = """

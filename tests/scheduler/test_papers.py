@@ -11,7 +11,7 @@ import pytest
 
 from crawlers.catalog import sources
 from scheduler.cli.main import run
-from tests.fakes.proceedings import FakeProceedings, Paper, encrypted
+from scheduler.demo.servers.proceedings import FakeProceedings, Paper, encrypted
 
 CONFIG = """\
 [crawl]

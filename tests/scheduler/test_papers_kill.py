@@ -19,10 +19,10 @@ import pytest
 from crawlers.catalog import sources
 from crawlers.papers.library import FOLDER
 from crawlers.spiders.papers.conferences import ON_THE_WAY
+from scheduler.demo.servers.proceedings import FakeProceedings, Paper, encrypted, pdf
 from storage import frames, ledger
 from storage.journal import Journal
 from storage.model import Series
-from tests.fakes.proceedings import FakeProceedings, Paper, encrypted, pdf
 from tests.harness import empty_store
 
 PAPERS = 24

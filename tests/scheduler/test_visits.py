@@ -15,6 +15,7 @@ from crawlers.engine import CrawlService
 from crawlers.source import Allowance
 from crawlers.spiders.search.wikipedia import Wikipedia
 from scheduler import catchup
+from scheduler.demo.servers.service import Asked, Service
 from scheduler.jobs import Setup
 from scheduler.visits import Visit, Visits
 from storage import ledger
@@ -22,7 +23,6 @@ from storage.journal import Journal
 from storage.lookups import recall_text
 from storage.model import Topic
 from storage.periods import DAY, HOUR, day, read_time
-from tests.fakes.service import Asked, Service
 from tests.fakes.toy import Toy
 from tests.fakes.wikimedia import FakeWikimedia
 from tests.harness import FAST, empty_store

@@ -17,18 +17,16 @@ from typing import Any
 
 import pytest
 
-from crawlers.engine import CrawlService
 from crawlers.spiders.hacker_news import HackerNews
 from crawlers.warc import heading, scan
+from scheduler.demo.driving import Appointment, Clock, Drive, Road
+from scheduler.demo.servers.hacker_news import FakeHackerNews
+from scheduler.demo.servers.service import Asked, Service
 from scheduler.jobs import Setup
-from scheduler.schedule import next_time
-from scheduler.visits import Visits
 from storage import frames, ledger
 from storage.journal import Journal
 from storage.model import Cadence, Outcome, Topic
 from storage.periods import DAY, HOUR, floor, following, read_time
-from tests.fakes.hacker_news import FakeHackerNews
-from tests.fakes.service import Asked, Service
 from tests.fakes.toy import Toy
 from tests.harness import FAST, empty_store
 
@@ -121,68 +119,45 @@ def outages(dice: random.Random) -> list[Outage]:
     return found
 
 
-class Clock:
-    def __init__(self, now: int) -> None:
-        self.now = now
+class Life(Road):
+    """Outages of a year, also in the middle of a visit."""
 
-    def __call__(self) -> int:
-        return self.now
+    def __init__(self, world: World, trouble: list[Outage], dice: random.Random) -> None:
+        self.world, self.trouble, self.dice = world, trouble, dice
+
+    def advance(self, now: int) -> None:
+        self.world.shop.now = now
+        for server in self.world.servers:
+            server.faults.clear()
+            if any(o.what == type(server).__name__ for o in self._present(now)):
+                server.fail(times=10**6, status=503, body=b"{}")
+
+    def off_until(self, now: int) -> int | None:
+        return next((o.end for o in self._present(now) if o.what == "off"), None)
+
+    def cuts(self, now: int) -> bool:
+        return any(o.what == "cut" for o in self._present(now))
+
+    async def cut(self, now: int, work: asyncio.Future[Any]) -> bool:
+        asked, log = self.dice.randrange(1, 6), self.world.news.log
+        before = len(log)
+        while not work.done() and len(log) < before + asked:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)  # until the server has been asked so often
+        self.trouble[:] = [o for o in self.trouble if not (o.what == "cut" and o.start <= now < o.end)]
+        return True
+
+    def _present(self, now: int) -> list[Outage]:
+        return [o for o in self.trouble if o.start <= now < o.end]
 
 
 async def live(folder: Path, world: World, trouble: list[Outage], dice: random.Random) -> int:
     """Let the year pass. Gives the number of visits."""
-    clock = Clock(START)
-    setups = {
-        cls.name: Setup(cls, TOPICS, endpoints={"base_url": server.url}, config="{}")
-        for cls, server in ((Toy, world.shop), (HackerNews, world.news))
-    }
-    visits = 0
-    while clock.now < START + DAYS * DAY:
-        with Journal.open(folder, writable=True) as journal:
-            service = CrawlService(journal, replace(FAST, obey_robots=False), clock=clock)
-            at_work = Visits(service, clock)
-            coming = {
-                name: (clock.now if at_work.due(s, s.source.schedule) else next_time(s.source.schedule, clock.now))
-                for name, s in setups.items()
-            }
-            again: dict[str, int] = {}
-            while clock.now < START + DAYS * DAY:
-                name, time, extra = min(
-                    [(n, t or 0, False) for n, t in coming.items()] + [(n, t, True) for n, t in again.items()], key=lambda x: (x[1], x[0])
-                )
-                clock.now = max(clock.now, time)
-                world.shop.now = clock.now
-                present = [o for o in trouble if o.start <= clock.now < o.end]
-                off = next((o for o in present if o.what == "off"), None)
-                if off is not None:
-                    clock.now = off.end
-                    break
-                for server in world.servers:
-                    down = any(o.what == type(server).__name__ for o in present)
-                    server.faults.clear()
-                    if down:
-                        server.fail(times=10**6, status=503, body=b"{}")
-                setup = setups[name]
-                cut = any(o.what == "cut" for o in present)
-                work = asyncio.ensure_future(at_work.visit(setup, setup.source.schedule, again=extra))
-                if cut:
-                    asked = dice.randrange(1, 6)
-                    before = len(world.news.log)
-                    while not work.done() and len(world.news.log) < before + asked:  # noqa: ASYNC110
-                        await asyncio.sleep(0.001)  # until the server has been asked so often
-                    trouble[:] = [o for o in trouble if not (o.what == "cut" and o in present)]
-                    await service.close()
-                    await asyncio.wait([work])
-                    break
-                visit = await work
-                visits += 1
-                again.pop(name, None)
-                if not extra:
-                    coming[name] = next_time(setup.source.schedule, clock.now)
-                if visit.again is not None:
-                    again[name] = visit.again
-            service.shutdown()
-    return visits
+    setups = [
+        Setup(cls, TOPICS, endpoints={"base_url": server.url}, config="{}") for cls, server in ((Toy, world.shop), (HackerNews, world.news))
+    ]
+    appointments = {s.name: Appointment(s, s.source.schedule) for s in setups}
+    road = Life(world, trouble, dice)
+    return await Drive(folder, appointments, replace(FAST, obey_robots=False), road, Clock(START)).until(START + DAYS * DAY)
 
 
 SEEDS = [1, 2, 3, 4, 5] if os.environ.get("UPTAKE_SOAK") else [1]

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.fakes.github import FakeGitHub
+from scheduler.demo.servers.github import FakeGitHub
 from tests.scheduler.conftest import uptake
 from tests.scheduler.test_daemon import PROGRAM, Running, configure, daemon
 

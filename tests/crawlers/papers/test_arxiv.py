@@ -14,10 +14,10 @@ from crawlers.keywords import Keywords, Matcher
 from crawlers.spiders.papers import arxiv, arxiv_harvest, arxiv_payloads
 from crawlers.spiders.papers.arxiv import Arxiv
 from crawlers.spiders.papers.arxiv_harvest import Harvest
+from scheduler.demo.servers.service import Asked
 from storage.model import Bound, Observation, Topic, UsageError
 from storage.periods import read_time
 from tests.fakes.papers_arxiv import FakeArxiv
-from tests.fakes.service import Asked
 from tests.harness import Harness
 
 NOW = read_time("2026-11-20T12:00:00Z")

@@ -18,13 +18,13 @@ from crawlers.papers.text import State
 from crawlers.spiders.papers.conferences import Conferences
 from crawlers.warc import records
 from scheduler import jobs
+from scheduler.demo.servers.proceedings import FakeProceedings, Paper, encrypted, pdf
 from scheduler.trace import trace
 from storage.journal import Journal
 from storage.model import Bound, Series, Topic, UsageError
 from storage.periods import DAY, read_time
 from tests.fakes import frail_worker
 from tests.fakes.kept import kept
-from tests.fakes.proceedings import FakeProceedings, Paper, encrypted, pdf
 from tests.harness import Harness
 
 NOW = read_time("2026-11-20T06:00:00Z")

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from crawlers.spiders.papers.huggingface import HuggingFace, embedded
+from scheduler.demo.servers.service import Asked
 from storage.model import ParseError, Topic, UsageError
 from storage.periods import read_time
 from tests.fakes.papers_hub import FakeHub
-from tests.fakes.service import Asked
 from tests.harness import Harness
 
 NOW = read_time("2026-11-20T12:00:00Z")

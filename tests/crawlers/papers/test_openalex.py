@@ -12,10 +12,10 @@ import pytest
 from crawlers.spiders.papers.openalex import OpenAlex
 from scheduler.cli.setting_up import cost
 from scheduler.config import load
+from scheduler.demo.servers.service import Asked
 from storage.model import Bound, Topic, UsageError
 from storage.periods import read_time
 from tests.fakes.papers_openalex import FakeOpenAlex
-from tests.fakes.service import Asked
 from tests.harness import Harness, newest_first
 
 NOW = read_time("2026-11-03T07:00:00Z")

@@ -10,10 +10,10 @@ import pytest
 
 from crawlers.spiders.papers import paperswithcode_payloads as payloads
 from crawlers.spiders.papers.paperswithcode import PapersWithCode
+from scheduler.demo.servers.service import Asked
 from storage.model import Bound, ParseError, Topic, UsageError
 from storage.periods import read_time
 from tests.fakes.papers_catalogue import FakeCatalogue
-from tests.fakes.service import Asked
 from tests.harness import Harness, newest_first
 
 NOW = read_time("2026-11-03T06:00:00Z")

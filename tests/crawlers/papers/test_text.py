@@ -17,7 +17,7 @@ from crawlers.papers import text as reading
 from crawlers.papers.mentions import readable
 from crawlers.papers.text import Limits, Reader, State, swollen, unpack
 from crawlers.papers.worker import nameless
-from tests.fakes.proceedings import Paper, bomb, encrypted, pdf
+from scheduler.demo.servers.proceedings import Paper, bomb, encrypted, pdf
 
 GOOD = Paper("x", "A Good Paper", frozenset({"flax"}), employer="meta").pdf()
 HUNG = b"""

@@ -12,9 +12,9 @@ import pytest
 from crawlers.search_interest.relay import Answer, Asked, Relay, StuckError
 from crawlers.spiders.search.google_trends import GoogleTrends
 from crawlers.warc import records
+from scheduler.demo.servers.google_trends import Course, FakeTrends
 from storage.model import Bound, Topic, UsageError
 from storage.periods import DAY, WEEK, read_time
-from tests.fakes.google_trends import Course, FakeTrends
 from tests.harness import Harness
 
 NOW = read_time("2026-11-20T08:00:00Z")  # a Friday: the week of Sunday 15 is not over

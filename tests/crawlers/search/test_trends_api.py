@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from crawlers.search_interest import by_api, official
 from crawlers.spiders.search.google_trends import GoogleTrends
+from scheduler.demo.servers.google_trends import Course, FakeTrendsApi
 from storage.model import ParseError, Topic, UsageError
 from storage.periods import DAY, read_time
-from tests.fakes.google_trends import Course, FakeTrendsApi
 from tests.harness import Harness
 
 NOW = read_time("2026-11-20T08:00:00Z")

@@ -11,9 +11,9 @@ import pytest
 
 from crawlers.spiders.search.wikipedia import Wikipedia
 from crawlers.spiders.search.wikipedia_payloads import Title, summed, titles_of
+from scheduler.demo.servers.service import Asked
 from storage.model import Topic, UsageError
 from storage.periods import DAY, read_time
-from tests.fakes.service import Asked
 from tests.fakes.wikimedia import FakeWikimedia
 from tests.harness import FAST, Harness
 

@@ -7,13 +7,16 @@ quotes; signs are not indexed. One query gives at most 1,000 hits.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.fakes.service import Asked, Service
+from scheduler.demo.servers.service import Asked, Service
 
 REACH = 1000
+DAY = 86_400
 
 
 @dataclass
@@ -33,6 +36,7 @@ class FakeHackerNews(Service):
     def __init__(self, *, exhaustive: bool | None = True, page_size: int = REACH) -> None:
         super().__init__()
         self.items: dict[int, Item] = {}
+        self._by_day: dict[int, list[Item]] = defaultdict(list)
         self.exhaustive = exhaustive
         self.page_size = page_size
 
@@ -56,6 +60,7 @@ class FakeHackerNews(Service):
 
     def _add(self, item: Item) -> Item:
         self.items[item.id] = item
+        self._by_day[item.created // DAY].append(item)
         return item
 
     def replies(self, story: Item) -> list[Item]:
@@ -65,7 +70,7 @@ class FakeHackerNews(Service):
         if asked.path not in {"/api/v1/search", "/api/v1/search_by_date"}:
             return 404, {"message": "Not Found"}
         try:
-            found = [i for i in self.items.values() if self._matches(i, asked.query)]
+            found = [i for i in self._of(asked.query.get("numericFilters", "")) if self._matches(i, asked.query)]
             per_page = min(int(asked.query.get("hitsPerPage", 20)), self.page_size)
             page = int(asked.query.get("page", 0))
         except ValueError as error:
@@ -85,6 +90,13 @@ class FakeHackerNews(Service):
         if self.exhaustive is not None:
             answer |= {"exhaustiveNbHits": self.exhaustive, "exhaustive": {"nbHits": self.exhaustive, "typo": True}}
         return 200, answer
+
+    def _of(self, filters: str) -> Iterable[Item]:
+        """Items of the days that a query is about: a year of stories is not gone through for each day's count."""
+        first, last = (re.search(rf"created_at_i{sign}=?(\d+)", filters) for sign in "><")
+        if first is None or last is None:
+            return list(self.items.values())
+        return [item for day in range(int(first[1]) // DAY, int(last[1]) // DAY + 1) for item in self._by_day.get(day, ())]
 
     def _matches(self, item: Item, query: dict[str, str]) -> bool:
         if any(tag not in item.tags for tag in query.get("tags", "").split(",") if tag):

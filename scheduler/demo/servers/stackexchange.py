@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from tests.fakes.service import Asked, Service
+from scheduler.demo.servers.service import Asked, Service
 
+DAY = 86_400
 THROTTLED = {
     "error_id": 502,
     "error_name": "throttle_violation",
@@ -32,11 +35,16 @@ class FakeStackExchange(Service):
         self.quota = {"": anonymous, key: 10_000}
         self.used = {"": 0, key: 0}
         self.questions: list[Question] = []
+        self._by_day: dict[int, list[Question]] = defaultdict(list)
+        self._tagged: Counter[str] = Counter()
         self.older: dict[str, int] = {}  # tag -> questions from before those that are modelled one by one
         self.synonyms: dict[str, str] = {}
 
     def ask(self, created: int, *tags: str, title: str = "How does it work?") -> None:
-        self.questions.append(Question(1000 + len(self.questions), created, frozenset(tags), title))
+        question = Question(1000 + len(self.questions), created, frozenset(tags), title)
+        self.questions.append(question)
+        self._by_day[created // DAY].append(question)
+        self._tagged.update(question.tags)
         for tag in tags:
             self.older.setdefault(tag, 0)
 
@@ -45,7 +53,7 @@ class FakeStackExchange(Service):
         return sum(since <= q.created < until and (not tags or bool(q.tags & set(tags))) for q in self.questions)
 
     def total(self, tag: str) -> int:
-        return self.older[tag] + sum(tag in q.tags for q in self.questions)
+        return self.older[tag] + self._tagged[tag]
 
     def respond(self, asked: Asked) -> tuple[int, Any]:
         key = asked.query.get("key", "")
@@ -76,7 +84,12 @@ class FakeStackExchange(Service):
         tags = {t for t in asked.query.get("tagged", "").split(";") if t}
         since, until = int(asked.query.get("fromdate", 0)), int(asked.query.get("todate", 2**40))
         holds = (lambda q: bool(q.tags & tags) or not tags) if either else (lambda q: tags <= q.tags)
-        return sorted((q for q in self.questions if since <= q.created <= until and holds(q)), key=lambda q: -q.created)
+        return sorted((q for q in self._between(since, until) if since <= q.created <= until and holds(q)), key=lambda q: -q.created)
+
+    def _between(self, since: int, until: int) -> Iterable[Question]:
+        """Questions of some days, those at their edges too."""
+        days = range(since // DAY, until // DAY + 1)
+        return self.questions if len(days) > len(self._by_day) else [q for day in days for q in self._by_day.get(day, ())]
 
     def _wrapped(self, rows: list[dict[str, Any]], asked: Asked, key: str) -> dict[str, Any]:
         size, page = int(asked.query.get("pagesize", 30)), int(asked.query.get("page", 1))

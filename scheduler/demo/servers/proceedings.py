@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.fakes.service import Asked, Raw, Service
+from scheduler.demo.servers.service import Asked, Raw, Service
 
 WORDS = {"pytorch": "PyTorch", "tensorflow": "TensorFlow", "jax": "JAX", "flax": "flax", "sklearn": "scikit-learn"}
 BROKEN = {
@@ -102,10 +102,12 @@ class Paper:
                 first, second = BROKEN[topic]
                 said += [f"All of our experiments were made with {first}", f"{second} on one machine."]
             else:
-                said.append("We use " + WORDS[topic].replace("fl", "\ufb02") + " for all experiments.")
+                said.append("We use " + WORDS.get(topic, topic.title()).replace("fl", "\ufb02") + " for all experiments.")
         middle = [[*filler, "google.com is named here, far from the authors."] for _ in range(self.pages - 2)]
         last = [*filler, *said, "References", "[1] A. Author. A book on books. 2015."]
-        last += [f"[{n}] B. Author. {WORDS[topic]}: a framework. 2019." for n, topic in enumerate(sorted(self.references), 2)]
+        last += [
+            f"[{n}] B. Author. {WORDS.get(topic, topic.title())}: a framework. 2019." for n, topic in enumerate(sorted(self.references), 2)
+        ]
         return [front, *middle, last]
 
 

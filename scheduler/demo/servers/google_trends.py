@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from scheduler.demo.servers.service import Asked, Raw, Service
 from storage.periods import DAY, WEEK, day, iso, read_time
-from tests.fakes.service import Asked, Raw, Service
 
 _PAGE = {"Content-Type": "text/html; charset=utf-8"}
 _JSON = {"Content-Type": "application/json; charset=utf-8"}

@@ -12,8 +12,8 @@ from email.utils import format_datetime
 from html import escape
 from typing import Any
 
+from scheduler.demo.servers.service import Asked, Raw, Service
 from storage.periods import DAY, moment
-from tests.fakes.service import Asked, Raw, Service
 
 SIZE = 10  # articles in a feed
 
