@@ -27,8 +27,8 @@ from crawlers.reduced import settle
 from scheduler import backup_files as files
 from scheduler.backup_check import MANIFEST, absent
 from scheduler.backup_files import CAPTURES, LIBRARY, Carried
-from storage import database
-from storage.journal import FILE, Journal
+from storage import database, moving
+from storage.journal import FILE, Journal, exists
 from storage.model import UptakeError, UsageError
 from storage.periods import iso
 
@@ -59,33 +59,40 @@ class Backup:
         return {**asdict(self), "lost": list(self.lost)}
 
 
-def backup(store: Path, config: Path, target: Path, *, now: int, version: str, link: bool = True, progress: Progress) -> Backup:
-    """Make or renew the backup of a store in a folder; ``now`` is epoch seconds.
+def backup(
+    store: Path, config: Path, target: Path, *, url: str | None = None, now: int, version: str, link: bool = True, progress: Progress
+) -> Backup:
+    """Make or renew the backup of a store in a folder; ``now`` is epoch seconds, ``url`` that of the journal where it is no file.
 
     Raises `UsageError` for a folder that holds anything else, `UptakeError` where the disk or the store is in the way: then
     the last good backup is as it was.
     """
-    refuse_place(store, target)
+    refuse_place(store, target, url)
     with _plainly(target):
         target.mkdir(parents=True, exist_ok=True)
-        refuse_foreign(store, target)
+        refuse_foreign(store, target, url)
         with alone(target, _LOCK) as free:
             if not free:
                 raise UptakeError(f"another process is making a backup in {target}; try again when it is done")
             if not (target / MANIFEST).exists():
                 _write(target / MANIFEST, json.dumps({"format": FORMAT, "made": None}))
             try:
-                return _made(store, config, target, now=now, version=version, link=link, progress=progress)
+                return _made(store, config, target, url, now=now, version=version, link=link, progress=progress)
             finally:
                 shutil.rmtree(target / _NEW, ignore_errors=True)
 
 
-def _made(store: Path, config: Path, target: Path, *, now: int, version: str, link: bool, progress: Progress) -> Backup:
+def _made(store: Path, config: Path, target: Path, url: str | None, *, now: int, version: str, link: bool, progress: Progress) -> Backup:
     fresh = target / _NEW
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
-    _refuse_small(target, (store / FILE).stat().st_size)
-    database.copy(store / FILE, fresh / FILE, lambda done, of: progress("journal", done, of))
+    if url is None:
+        _refuse_small(target, (store / FILE).stat().st_size)
+        database.copy(store / FILE, fresh / FILE, lambda done, of: progress("journal", done, of))
+    else:
+        with Journal.open(store, url) as journal:
+            _refuse_small(target, journal.size())
+            moving.save(journal, fresh, progress)
     database.verify(fresh / FILE)
     with Journal.open(fresh) as journal, journal.read() as connection:
         sequence = int(connection.exec_driver_sql("SELECT coalesce(max(seq), 0) FROM commits").scalar_one())
@@ -124,7 +131,8 @@ def _manifest(made: Backup, version: str) -> dict[str, Any]:
 
 RESTORE = (
     "Stop the daemon. Copy this folder to where the store shall be, and name that place as path under [store] in your uptake.toml"
-    " (the one in here is a copy of it; secrets are in none of the two). `uptake status` shows whether all is there."
+    " (the one in here is a copy of it; secrets are in none of the two). A url under [store], of a journal on PostgreSQL, is to be taken"
+    " out; `uptake migrate` then brings the journal there again, into an empty database. `uptake status` shows whether all is there."
 )
 
 
@@ -140,16 +148,16 @@ def _library(store: Path, target: Path) -> int:
     return len(editions)
 
 
-def refuse_place(store: Path, target: Path) -> None:
+def refuse_place(store: Path, target: Path, url: str | None = None) -> None:
     """A backup inside of what it is a backup of, or around it, would be lost with it, or overwrite it."""
-    if not (store / FILE).exists():
+    if not exists(store, url):
         raise UsageError(f"nothing is measured yet in {store}; there is nothing to make a backup of")
     mine, there = store.resolve(), target.resolve()
     if mine == there or mine in there.parents or there in mine.parents:
         raise UsageError(f"{target} and the store {store} lie within one another; choose another folder, best on another disk")
 
 
-def refuse_foreign(store: Path, target: Path) -> None:
+def refuse_foreign(store: Path, target: Path, url: str | None = None) -> None:
     """Nothing is written into a folder that holds something else, or the backup of another store."""
     held = {path.name for path in target.iterdir()} - _IGNORED
     if held and MANIFEST not in held:
@@ -157,8 +165,9 @@ def refuse_foreign(store: Path, target: Path) -> None:
     if f"{FILE}-wal" in held:  # somebody worked in there; a log must not be left beside a journal that it is not of
         with database.plain_errors(target / FILE, 1), closing(sqlite3.connect(target / FILE, timeout=1)) as connection:
             connection.execute("PRAGMA journal_mode=DELETE").fetchone()
-    if FILE in held and (last := _last_commit(target / FILE)) and not _has(store / FILE, last):
-        database.verify(store / FILE)  # a damaged one knows nothing of itself
+    if FILE in held and (last := _last_commit(target / FILE)) and not _has(store, url, last):
+        if url is None:
+            database.verify(store / FILE)  # a damaged one knows nothing of itself
         raise UsageError(f"{target} holds the backup of another store, or figures that this store does not have; choose another folder")
 
 
@@ -172,9 +181,9 @@ def _last_commit(file: Path) -> tuple[object, ...] | None:
     return None if row is None else tuple(row)
 
 
-def _has(file: Path, commit: tuple[object, ...]) -> bool:
-    with database.plain_errors(file), closing(_reading(file)) as connection:
-        row = connection.execute("SELECT 1 FROM commits WHERE seq = ? AND recorded_at = ? AND run = ?", commit).fetchone()
+def _has(store: Path, url: str | None, commit: tuple[object, ...]) -> bool:
+    with Journal(store, url) as journal, journal.read() as connection:
+        row = connection.exec_driver_sql("SELECT 1 FROM commits WHERE seq = ? AND recorded_at = ? AND run = ?", commit).first()
     return row is not None
 
 

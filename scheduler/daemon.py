@@ -71,6 +71,7 @@ class Daemon:
         self._sending = Sending(self._journal, self.settings)
         self._take_signals(asyncio.get_running_loop())
         http = self.settings.http
+        self._scraping = asyncio.Lock()
         self.front = front_of(lambda: self.settings, self._journal, health=self.health, metrics=self._scrape, clock=self._clock)
         web = Web(self.front.application(), listen(http.host, http.port))
         web.start()
@@ -157,7 +158,7 @@ class Daemon:
             try:
                 said = await duty.work(self._clock())
             except Exception as error:  # told, and done again next time
-                logger.exception("%s failed", duty.name)
+                logger.log(logging.ERROR, "%s: %s", duty.name, error, exc_info=None if isinstance(error, UptakeError) else error)
                 self.watch.failed(duty.name, error)
                 return
             self.watch.well(duty.name)
@@ -195,7 +196,8 @@ class Daemon:
         return self.watch.health(self.next_visits())
 
     async def _scrape(self) -> bytes:
-        return self.watch.scrape(self.next_visits())
+        async with self._scraping:
+            return await asyncio.to_thread(self.watch.scrape, self.next_visits())
 
     def _status(self) -> str:
         upcoming = min(self.next_visits().items(), key=lambda item: item[1], default=None)
@@ -254,7 +256,11 @@ class Daemon:
         self._systemd.reloading()
         try:
             settings = await asyncio.to_thread(self._reload)
-            fixed = [("[store] path", settings.store, self.settings.store), ("[http]", settings.http, self.settings.http)]
+            fixed: list[tuple[str, object, object]] = [
+                ("[store] path", settings.store, self.settings.store),
+                ("[store] url", settings.store_url, self.settings.store_url),
+                ("[http]", settings.http, self.settings.http),
+            ]
             for what, new, old in fixed:
                 if new != old:
                     raise UsageError(f"{what} can only be changed by a restart")

@@ -42,7 +42,16 @@ def backup(
         from scheduler.backup import backup as make
 
         with reading(settings):  # a journal of an older program is migrated before it is copied
-            made = make(settings.store, settings.path, folder, now=now(), version=program_version(), link=not copy, progress=progress)
+            made = make(
+                settings.store,
+                settings.path,
+                folder,
+                url=settings.store_url,
+                now=now(),
+                version=program_version(),
+                link=not copy,
+                progress=progress,
+            )
     if json:
         print_json(made.to_dict())
     else:

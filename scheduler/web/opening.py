@@ -25,7 +25,8 @@ def setting_of(settings: Config) -> Setting:
 
     sources = tuple(describe(s) for s in settings.sources.values())
     topics, baskets = dict(settings.topics), dict(settings.baskets)
-    return Setting(settings.store, str(settings.path), topics, baskets, sources, program_version(), locked=settings.http_token is not None)
+    locked, version = settings.http_token is not None, program_version()
+    return Setting(settings.store, str(settings.path), topics, baskets, sources, version, locked, settings.store_url)
 
 
 def front_of(
