@@ -1,7 +1,7 @@
 """Run the benchmarks and write ``benchmarks/RESULTS.md``.
 
 python -m benchmarks [--quick] [--days 1826]
-                     [crawl|collect|cli|journal|reading|match|archive|papers|daemon|influx|digest|trends|responses|web ...]
+                     [crawl|collect|cli|journal|reading|match|archive|papers|daemon|influx|digest|trends|responses|web|postgres ...]
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from benchmarks import (
     bench_journal,
     bench_match,
     bench_papers,
+    bench_postgres,
     bench_responses,
     bench_trends,
     bench_web,
@@ -76,6 +77,10 @@ def benchmarks(quick: bool, days: int) -> dict[str, Callable[[], list[Row]]]:
             *bench_responses.bringing(200_000_000 // small),
         ],
         "web": lambda: bench_web.serving(10_000 // small, days // small, 4 / small),
+        "postgres": lambda: [
+            *bench_postgres.backfill(1_000_000 // small, 1 if quick else 3),
+            *bench_postgres.living(1000 // small, days // small, 1 if quick else 3),
+        ],
         "reading": lambda: _journal(bench_journal.reading(10_000 // small, days // small, 1 if quick else 3)),
     }
 

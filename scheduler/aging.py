@@ -25,6 +25,7 @@ from crawlers.keep import Keep
 from crawlers.locks import alone_on, until_lost
 from scheduler.reducing import Reduced, Reducer, files_of_runs, never
 from storage import schema
+from storage.dialects import TEXTS, say
 from storage.journal import Journal
 from storage.periods import DAY
 
@@ -93,7 +94,7 @@ def _due(connection: Connection, source: str, cutoff: int) -> dict[str, str]:
     mark = _mark(connection, source)
     sql = (
         "SELECT id, time FROM runs WHERE source = ? AND rereads = '' AND"
-        " (finished_seq > ? AND finished_seq <= ? OR id IN (SELECT value FROM json_each(?))) ORDER BY seq"
+        f" (finished_seq > ? AND finished_seq <= ? OR id IN ({say(connection, TEXTS)})) ORDER BY seq"
     )
     rows = connection.exec_driver_sql(sql, (source, mark.seq, cutoff, json.dumps(mark.left)))
     return {str(run): month_of(time) for run, time in rows}
@@ -153,7 +154,7 @@ def _bases(connection: Connection, source: str) -> set[int]:
     mark = _mark(connection, source)
     sql = (
         "SELECT DISTINCT base_seq FROM runs WHERE source = ? AND"
-        " (finished_seq IS NULL OR rereads = '' AND (finished_seq > ? OR id IN (SELECT value FROM json_each(?))))"
+        f" (finished_seq IS NULL OR rereads = '' AND (finished_seq > ? OR id IN ({say(connection, TEXTS)})))"
     )
     return {int(seq) for seq in connection.exec_driver_sql(sql, (source, mark.seq, json.dumps(mark.left))).scalars()}
 

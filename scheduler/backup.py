@@ -30,8 +30,8 @@ from crawlers.reduced import settle
 from scheduler import backup_files as files
 from scheduler.backup_check import ELSEWHERE, MANIFEST, absent, list_elsewhere
 from scheduler.backup_files import CAPTURES, LIBRARY, Carried
-from storage import database
-from storage.journal import FILE, Journal
+from storage import database, moving
+from storage.journal import FILE, Journal, exists
 from storage.model import UptakeError, UsageError
 from storage.periods import iso
 
@@ -70,6 +70,7 @@ def backup(
     config: Path,
     target: Path,
     *,
+    url: str | None = None,
     now: int,
     version: str,
     link: bool = True,
@@ -77,17 +78,17 @@ def backup(
     keep: Keep | None = None,
     responses: bool = False,
 ) -> Backup:
-    """Make or renew the backup of a store in a folder; ``now`` is epoch seconds.
+    """Make or renew the backup of a store in a folder; ``now`` is epoch seconds, ``url`` that of the journal where it is no file.
 
     Raw responses that are kept in a store of objects are listed; with ``responses`` they are brought too.
 
     Raises `UsageError` for a folder that holds anything else, `UptakeError` where the disk or the store is in the way: then
     the last good backup is as it was.
     """
-    refuse_place(store, target)
+    refuse_place(store, target, url)
     with _plainly(target):
         target.mkdir(parents=True, exist_ok=True)
-        refuse_foreign(store, target)
+        refuse_foreign(store, target, url)
         with alone(target, _LOCK) as free:
             if not free:
                 raise UptakeError(f"another process is making a backup in {target}; try again when it is done")
@@ -95,7 +96,9 @@ def backup(
                 _write(target / MANIFEST, json.dumps({"format": FORMAT, "made": None}))
             try:
                 objects = None if keep is None or keep.address is None else store_at(keep.address)
-                return _made(store, config, target, objects, now=now, version=version, link=link, progress=progress, responses=responses)
+                return _made(
+                    store, config, target, url, objects, now=now, version=version, link=link, progress=progress, responses=responses
+                )
             finally:
                 shutil.rmtree(target / _NEW, ignore_errors=True)
 
@@ -104,6 +107,7 @@ def _made(
     store: Path,
     config: Path,
     target: Path,
+    url: str | None,
     objects: ObjectStore | None,
     *,
     now: int,
@@ -115,8 +119,13 @@ def _made(
     fresh = target / _NEW
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
-    _refuse_small(target, (store / FILE).stat().st_size)
-    database.copy(store / FILE, fresh / FILE, lambda done, of: progress("journal", done, of))
+    if url is None:
+        _refuse_small(target, (store / FILE).stat().st_size)
+        database.copy(store / FILE, fresh / FILE, lambda done, of: progress("journal", done, of))
+    else:
+        with Journal.open(store, url) as journal:
+            _refuse_small(target, journal.size())
+            moving.save(journal, fresh, progress)
     database.verify(fresh / FILE)
     with Journal.open(fresh) as journal, journal.read() as connection:
         sequence = int(connection.exec_driver_sql("SELECT coalesce(max(seq), 0) FROM commits").scalar_one())
@@ -168,7 +177,8 @@ def _manifest(made: Backup, version: str) -> dict[str, Any]:
 
 RESTORE = (
     "Stop the daemon. Copy this folder to where the store shall be, and name that place as path under [store] in your uptake.toml"
-    " (the one in here is a copy of it; secrets are in none of the two). `uptake status` shows whether all is there."
+    " (the one in here is a copy of it; secrets are in none of the two). A url under [store], of a journal on PostgreSQL, is to be taken"
+    " out; `uptake migrate` then brings the journal there again, into an empty database. `uptake status` shows whether all is there."
 )
 
 
@@ -184,16 +194,16 @@ def _library(store: Path, target: Path) -> int:
     return len(editions)
 
 
-def refuse_place(store: Path, target: Path) -> None:
+def refuse_place(store: Path, target: Path, url: str | None = None) -> None:
     """A backup inside of what it is a backup of, or around it, would be lost with it, or overwrite it."""
-    if not (store / FILE).exists():
+    if not exists(store, url):
         raise UsageError(f"nothing is measured yet in {store}; there is nothing to make a backup of")
     mine, there = store.resolve(), target.resolve()
     if mine == there or mine in there.parents or there in mine.parents:
         raise UsageError(f"{target} and the store {store} lie within one another; choose another folder, best on another disk")
 
 
-def refuse_foreign(store: Path, target: Path) -> None:
+def refuse_foreign(store: Path, target: Path, url: str | None = None) -> None:
     """Nothing is written into a folder that holds something else, or the backup of another store."""
     held = {path.name for path in target.iterdir()} - _IGNORED
     if held and MANIFEST not in held:
@@ -201,8 +211,9 @@ def refuse_foreign(store: Path, target: Path) -> None:
     if f"{FILE}-wal" in held:  # somebody worked in there; a log must not be left beside a journal that it is not of
         with database.plain_errors(target / FILE, 1), closing(sqlite3.connect(target / FILE, timeout=1)) as connection:
             connection.execute("PRAGMA journal_mode=DELETE").fetchone()
-    if FILE in held and (last := _last_commit(target / FILE)) and not _has(store / FILE, last):
-        database.verify(store / FILE)  # a damaged one knows nothing of itself
+    if FILE in held and (last := _last_commit(target / FILE)) and not _has(store, url, last):
+        if url is None:
+            database.verify(store / FILE)  # a damaged one knows nothing of itself
         raise UsageError(f"{target} holds the backup of another store, or figures that this store does not have; choose another folder")
 
 
@@ -216,9 +227,9 @@ def _last_commit(file: Path) -> tuple[object, ...] | None:
     return None if row is None else tuple(row)
 
 
-def _has(file: Path, commit: tuple[object, ...]) -> bool:
-    with database.plain_errors(file), closing(_reading(file)) as connection:
-        row = connection.execute("SELECT 1 FROM commits WHERE seq = ? AND recorded_at = ? AND run = ?", commit).fetchone()
+def _has(store: Path, url: str | None, commit: tuple[object, ...]) -> bool:
+    with Journal(store, url) as journal, journal.read() as connection:
+        row = connection.exec_driver_sql("SELECT 1 FROM commits WHERE seq = ? AND recorded_at = ? AND run = ?", commit).first()
     return row is not None
 
 

@@ -22,6 +22,7 @@ from scheduler.config_custom import custom_settings
 from scheduler.config_mail import Alerting, Digesting, Mailing, alerting, digesting, mailing
 from scheduler.config_sections import Alerts, Crawl, Daemon, Digest, File, Http, Influxdb, Mail, Store, first_mistake, near
 from scheduler.config_sources import SourceSetting, cron, secret, source_setting
+from scheduler.config_store import store_url
 from scheduler.jobs import Setup
 from storage.influx.address import Address, Kind
 from storage.model import Basket, Topic, UsageError
@@ -71,6 +72,7 @@ class Config:
     keep_people_days: int = 30  # after which raw responses that may name people are reduced
     keep_days: int = 730  # after which all others are
     elsewhere: Keep | None = None  # where raw responses are kept, if not in the store's folder alone
+    store_url: str | None = field(default=None, repr=False)  # of PostgreSQL, where the journal is no file; may hold a password
 
     def setup(self, name: str) -> Setup:
         """What a job needs to know of one source."""
@@ -159,6 +161,7 @@ def read(raw: dict[str, Any], path: Path, environment: Mapping[str, str]) -> Con
         keep_people_days=file.store.keep_people_days,
         keep_days=file.store.keep_days,
         elsewhere=_elsewhere(file.store, path.parent),
+        store_url=store_url(file.store, path.parent, environment),
     )
 
 

@@ -15,6 +15,14 @@ class Section(BaseModel):
 
 class Store(Section):
     path: str = Field(default="data", description="folder of the journal, raw responses and reports; relative to this file")
+    url: str | None = Field(
+        default=None,
+        description="a PostgreSQL database that holds the journal instead of a file in that folder:"
+        " postgresql+psycopg://user@host/database, without a password (docs/postgresql.md)",
+    )
+    url_file: str | None = Field(
+        default=None, description="or a file with that address, which may hold the password; or UPTAKE_STORE_URL in the environment"
+    )
     keep_people_days: int = Field(
         default=30, ge=1, description="days after which a raw response that may name people is reduced to the lines with the numbers"
     )

@@ -81,6 +81,7 @@ class Daemon:
         self._sending = Sending(self._journal, self.settings)
         self._take_signals(asyncio.get_running_loop())
         http = self.settings.http
+        self._scraping = asyncio.Lock()
         self.front = front_of(lambda: self.settings, self._journal, health=self.health, metrics=self._scrape, clock=self._clock)
         web = Web(self.front.application(), listen(http.host, http.port))
         web.start()
@@ -206,7 +207,8 @@ class Daemon:
         return self.watch.health(self.next_visits())
 
     async def _scrape(self) -> bytes:
-        return self.watch.scrape(self.next_visits())
+        async with self._scraping:
+            return await asyncio.to_thread(self.watch.scrape, self.next_visits())
 
     def _status(self) -> str:
         upcoming = min(self.next_visits().items(), key=lambda item: item[1], default=None)
@@ -265,8 +267,9 @@ class Daemon:
         self._systemd.reloading()
         try:
             settings = await asyncio.to_thread(self._reload)
-            fixed = [
+            fixed: list[tuple[str, object, object]] = [
                 ("[store] path", settings.store, self.settings.store),
+                ("[store] url", settings.store_url, self.settings.store_url),
                 ("[store] captures", settings.elsewhere, self.settings.elsewhere),
                 ("[http]", settings.http, self.settings.http),
                 ("[influxdb]", settings.influxdb, self.settings.influxdb),

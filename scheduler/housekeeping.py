@@ -23,10 +23,10 @@ from scheduler.config import Config
 from scheduler.reducing import Reduced, never
 from scheduler.retention import reduce_old
 from storage import rollup, schema
+from storage.backends import WAIT, Compacted
 from storage.journal import Journal
 from storage.model import UptakeError
 from storage.periods import DAY
-from storage.upkeep import WAIT, Compacted, compact
 
 LEFT_BEHIND = DAY  # seconds after which an unfinished file belongs to nobody: none takes that long to be written
 PARTS = ("captures", "captures.copies", "reports")  # folders of the store in which files are written beside their place first
@@ -99,7 +99,7 @@ def housekeeping(
             rollup.refresh(tx)
         if not stopping():
             with _telling(done.troubles):
-                done.journal = compact(journal.file, rewrite=rewrite, wait=wait, stopping=stopping)
+                done.journal = journal.compact(rewrite=rewrite, wait=wait, stopping=stopping)
                 done.troubles += done.journal.troubles
     return done
 

@@ -73,16 +73,17 @@ def budget(connection: Connection, setup: Setup, now: int) -> int | None:
 
 
 _SENT = """
-SELECT (SELECT count(*) FROM evidence e JOIN runs r ON r.id = e.run WHERE r.source = ?1 AND r.kind != 'import'
-  AND e.kind = 'capture' AND e.fetched_at >= ?2)
- + (SELECT coalesce(sum(max(0, r.requests - (SELECT count(*) FROM evidence e WHERE e.run = r.id AND e.kind = 'capture'))), 0)
-    FROM runs r WHERE r.source = ?1 AND r.time >= ?2)
+SELECT (SELECT count(*) FROM evidence e JOIN runs r ON r.id = e.run WHERE r.source = ? AND r.kind != 'import'
+  AND e.kind = 'capture' AND e.fetched_at >= ?)
+ + (SELECT coalesce(sum(CASE WHEN lost > 0 THEN lost ELSE 0 END), 0) FROM
+    (SELECT r.requests - (SELECT count(*) FROM evidence e WHERE e.run = r.id AND e.kind = 'capture') AS lost
+     FROM runs r WHERE r.source = ? AND r.time >= ?) AS runs_of_it)
 """
 
 
 def sent(connection: Connection, source: str, since: int) -> int:
     """Requests of a source since a time: those that were answered, as its captures tell, and those of its runs that nobody answered."""
-    return int(connection.exec_driver_sql(_SENT, (source, since)).scalar() or 0)
+    return int(connection.exec_driver_sql(_SENT, (source, since, source, since)).scalar() or 0)
 
 
 async def collect(

@@ -26,6 +26,7 @@ from crawlers.object_store import StoreAwayError
 from crawlers.reduced import Survey, rewrite, settle, survey
 from crawlers.warc import CaptureAwayError, CaptureDamagedError, load
 from scheduler.nameless import lines_of
+from storage.dialects import NUMBERS, say
 from storage.journal import Journal
 
 logger = logging.getLogger(__name__)
@@ -211,7 +212,7 @@ def _values(connection: Connection, ids: set[int]) -> dict[int, set[float]]:
         if common := ids.intersection(json.loads(text)):  # a set is younger than its members
             members[row] = common
     sql = " UNION ".join(
-        f"SELECT evidence_id, value FROM {table} WHERE value IS NOT NULL AND evidence_id IN (SELECT value FROM json_each(?))"
+        f"SELECT evidence_id, value FROM {table} WHERE value IS NOT NULL AND evidence_id IN ({say(connection, NUMBERS)})"
         for table in ("points", "revisions")
     )
     for row, value in connection.exec_driver_sql(sql, (json.dumps(list(members)),) * 2):

@@ -25,6 +25,7 @@ from crawlers.locks import alone_on, until_lost
 from crawlers.object_store import StoreAwayError
 from scheduler.reducing import Reduced, Reducer, files_of_runs, never
 from storage import schema
+from storage.dialects import TEXTS, say
 from storage.journal import Journal
 from storage.lookups import head
 from storage.periods import DAY
@@ -84,7 +85,7 @@ def _runs(connection: Connection, mark: Mark, cutoff: int) -> dict[str, dict[str
     ended = "SELECT DISTINCT run FROM commits WHERE seq > ? AND run != ''"
     names = set(connection.exec_driver_sql(came_of_age, (mark.until, cutoff)).scalars())
     names |= set(connection.exec_driver_sql(ended, (mark.seq,)).scalars()) | set(mark.left)
-    sql = "SELECT id, source, time FROM runs WHERE finished_seq IS NOT NULL AND id IN (SELECT value FROM json_each(?)) ORDER BY seq"
+    sql = f"SELECT id, source, time FROM runs WHERE finished_seq IS NOT NULL AND id IN ({say(connection, TEXTS)}) ORDER BY seq"
     runs: dict[str, dict[str, str]] = defaultdict(dict)
     for run, source, time in connection.exec_driver_sql(sql, (json.dumps(sorted(names)),)):
         runs[source][run] = month_of(time)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 from scheduler.coverage_calendar import Calendar, calendar, cells_until, reach
 from scheduler.sizes import sizes
 from storage import frames, ledger, schema
+from storage.dialects import on_postgres
 from storage.model import Cadence, Outcome
 from storage.periods import WEEK, day, floor, iso, preceding
 
@@ -95,10 +96,14 @@ def status(connection: Connection, folder: Path, *, now: int, weeks: int = 6, as
     found.last_success = {str(s): int(t) for s, t in connection.exec_driver_sql(sql, (cut, cut, cut, since - 60 * WEEK)) if t is not None}
     found.unfinished = [r.id for r in ledger.unfinished(connection)]
     measured = "series_id NOT IN (SELECT id FROM series WHERE origin = 'derived')"
-    sql = f"SELECT count(*), count(DISTINCT series_id) FROM ({_KNOWN}) WHERE {measured}"
+    sql = f"SELECT count(*), count(DISTINCT series_id) FROM ({_KNOWN}) AS known WHERE {measured}"
     found.figures, found.series = connection.exec_driver_sql(sql, (cut, cut, cut)).one()
     found.sequence = int(connection.exec_driver_sql("SELECT max(seq) FROM commits WHERE seq <= ?", (cut,)).scalar() or 0)
     found.sizes = sizes(folder)
+    if on_postgres(connection):
+        from storage.postgres import size_of
+
+        found.sizes["journal"] = size_of(connection)
     return found
 
 

@@ -154,7 +154,7 @@ class Watch:
     def scrape(self, next_visits: Mapping[str, int]) -> bytes:
         m, now = self.metrics, self._clock()
         m.healthy(self.troubles.status, self.troubles.now)
-        m.journal.set(self._journal.file.stat().st_size)
+        m.journal.set(self._journal.size())
         m.disk.set(shutil.disk_usage(self._settings.store).free)
         m.next.clear()
         for name, when in next_visits.items():

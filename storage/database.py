@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
@@ -138,7 +138,7 @@ def bring_up_to_date(file: Path, *, head: str = schema.HEAD, locations: tuple[Pa
     found = version_of(file)
     if found == head:
         return None
-    known = _known(locations)
+    known = known_revisions(locations)
     if found is not None and found not in known:
         raise UptakeError(
             f"{file} was written by a newer Uptake (schema {found}; this program knows up to {head});"
@@ -203,30 +203,36 @@ def _config(locations: tuple[Path, ...]):  # type: ignore[no-untyped-def]  # Ale
     return config
 
 
-def _known(locations: tuple[Path, ...]) -> set[str]:
+def known_revisions(locations: tuple[Path, ...] = ()) -> set[str]:
+    """The versions of the schema that this program knows."""
     from alembic.script import ScriptDirectory
 
     return {revision.revision for revision in ScriptDirectory.from_config(_config(locations)).walk_revisions()}
 
 
-def _upgrade(file: Path, head: str, locations: tuple[Path, ...]) -> Path | None:
-    """Migrate under the write lock, so that the backup is what stood before, also when two processes begin at once."""
+def migrate(connection: Connection, head: str, locations: tuple[Path, ...] = ()) -> None:
+    """Make or migrate the tables within a transaction, on either database."""
     from alembic import command
 
+    config = _config(locations)
+    config.attributes["connection"] = connection
+    command.upgrade(config, head)
+
+
+def _upgrade(file: Path, head: str, locations: tuple[Path, ...]) -> Path | None:
+    """Migrate under the write lock, so that the backup is what stood before, also when two processes begin at once."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UptakeError(f"cannot make the folder {file.parent}: {error.strerror}; choose another [store] path") from error
     engine = engine_for(file, writable=True)
-    config = _config(locations)
     backup = None
     try:
         with plain_errors(file), engine.begin() as connection:
             found = version_of(file)
             if found != head:
                 backup = copy(file, file.with_name(f"{file.name}.before-{head}")) if found else None
-                config.attributes["connection"] = connection
-                command.upgrade(config, head)
+                migrate(connection, head, locations)
     finally:
         engine.dispose()
     return backup

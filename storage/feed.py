@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, select
 
 from storage import schema
+from storage.dialects import plain_text
 from storage.lookups import ALWAYS, RENAMED, head, series_of
 from storage.model import Event, Series, State
 from storage.transaction import Transaction
@@ -54,7 +55,8 @@ _FIRST = (
     " WHERE (p.seq, p.series_id, p.time) > (?, ?, ?) ORDER BY p.seq, p.series_id, p.time LIMIT 1"
 )
 _MOVE = (
-    "UPDATE feeds SET seq = ?, series_id = ?, time = ?, event_id = max(event_id, ?), dropped = dropped + ?, acknowledged_at = ?, server = ?"
+    "UPDATE feeds SET seq = ?, series_id = ?, time = ?, event_id = CASE WHEN event_id < ? THEN ? ELSE event_id END,"
+    " dropped = dropped + ?, acknowledged_at = ?, server = ?"
     " WHERE name = ? AND generation = ? AND (seq, series_id, time) <= (?, ?, ?)"
 )
 
@@ -262,7 +264,7 @@ def acknowledge(
     """
     target = (place.seq, place.series_id, place.time)
     server = feed.server if server is None else server
-    values = (*target, event_id, dropped, now, server, feed.name, feed.generation, *target)
+    values = (*target, event_id, event_id, dropped, now, server, feed.name, feed.generation, *target)
     if not tx.connection.exec_driver_sql(_MOVE, values).rowcount:
         return False
     if tx.connection.exec_driver_sql("SELECT 1 FROM parked WHERE feed = ? LIMIT 1", (feed.name,)).first():
@@ -278,7 +280,7 @@ def park(tx: Transaction, name: str, points: Sequence[Parked], now: int) -> None
             " ON CONFLICT (feed, series_id, time)"
             " DO UPDATE SET line = excluded.line, error = excluded.error, parked_at = excluded.parked_at"
         )
-        tx.connection.exec_driver_sql(sql, [(name, p.series_id, p.time, p.line, p.error, now) for p in points])
+        tx.connection.exec_driver_sql(sql, [(name, p.series_id, p.time, plain_text(p.line), plain_text(p.error), now) for p in points])
 
 
 def unpark(tx: Transaction, name: str, points: Iterable[Key]) -> None:
@@ -307,7 +309,7 @@ def set_back(tx: Transaction, name: str, place: Place = START, *, event_id: int 
     table = schema.feeds
     values: dict[str, object] = {"seq": place.seq, "series_id": place.series_id, "time": place.time}
     values["generation"] = table.c.generation + 1
-    values["reached"] = func.max(table.c.reached, table.c.seq)
+    values["reached"] = case((table.c.reached < table.c.seq, table.c.seq), else_=table.c.reached)
     if place == START:
         values["dropped"] = 0
     if event_id is not None:
@@ -326,4 +328,4 @@ def tell_trouble(tx: Transaction, name: str, words: str, now: int) -> None:
     since = None if not words else now
     here = table.update().where(table.c.name == name)
     tx.connection.execute(here.where(table.c.trouble == "").values(trouble_since=since))
-    tx.connection.execute(here.values(trouble=words, **({} if words else {"trouble_since": None})))
+    tx.connection.execute(here.values(trouble=plain_text(words), **({} if words else {"trouble_since": None})))

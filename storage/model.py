@@ -153,14 +153,14 @@ class Series:
         for key, value in self.labels:
             if not _LABEL_NAME.match(key) or key in {"topic", "version", "origin"}:
                 raise UsageError(f"label {key!r} of {self.metric}: names are lower case, and topic, version and origin are reserved")
-            if not value or value != value.strip() or any(c in value for c in ";\n\r"):
+            if not value or value != value.strip() or any(c in value for c in ";\n\r\0"):
                 raise UsageError(
                     f"label {key} of {self.metric} has the value {value!r}:"
                     " it must not be empty, begin or end with a space, or hold ; or a line break"
                 )
         if len(dict(self.labels)) != len(self.labels):
             raise UsageError(f"{self.metric} has a label twice: {labels_text(self.labels)}")
-        if self.topic != self.topic.strip() or any(c in self.topic for c in "\n\r"):
+        if self.topic != self.topic.strip() or any(c in self.topic for c in "\n\r\0"):
             raise UsageError(f"topic {self.topic!r} of {self.metric}: it must not begin or end with a space or hold a line break")
         if list(self.labels) != sorted(self.labels):
             object.__setattr__(self, "labels", tuple(sorted(self.labels)))

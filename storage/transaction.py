@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
-from operator import itemgetter
 
 from sqlalchemy import Connection, insert, select
 
 from storage import repairs, schema
+from storage.dialects import SELECT_EVIDENCE, load, on_postgres, plain_text, say
 from storage.lookups import RENAMED, SELECT_SERIES, recall_text, series_key, series_of
 from storage.model import Capture, Event, Metric, Observation, Remember, Series, State
-from storage.periods import iso
 from storage.repairs import Repair
+from storage.rows import Evidence, Row, Stored, exact, parted, refuse_no_numbers
 
 ROLLUP_MARK = "rollup_seq"
 
-_INSERT_POINT = "INSERT INTO points (series_id, time, value, bound, state, observed_at, evidence_id, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_POINT = ("series_id", "time", "value", "bound", "state", "observed_at", "evidence_id", "seq")
+_POINT_TYPES = ("int8", "int8", "float8", "int2", "int2", "int8", "int8", "int8")
 _INSERT_REVISION = (
     "INSERT INTO revisions (series_id, time, value, bound, state, observed_at, evidence_id, seq, seq_to)"
     " SELECT series_id, time, value, bound, state, observed_at, evidence_id, seq, ? FROM points WHERE series_id = ? AND time = ?"
@@ -31,21 +31,22 @@ _INSERT_REVISION = (
 _UPDATE_POINT = "UPDATE points SET value=?, bound=?, state=?, observed_at=?, evidence_id=?, seq=? WHERE series_id=? AND time=?"
 _SELECT_RANGE = "SELECT time, value, bound, state FROM points WHERE series_id = ? AND time BETWEEN ? AND ?"
 
-_INSERT_SERIES = "INSERT INTO series (metric, version, origin, topic, labels, source, seq) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id"
+_SELECT_SEVERAL = (  # of PostgreSQL
+    "SELECT p.series_id, p.time, p.value, p.bound, p.state FROM unnest(CAST(? AS bigint[]), CAST(? AS bigint[])) AS asked (series_id, time)"
+    " JOIN points p ON p.series_id = asked.series_id AND p.time = asked.time"
+)
+
+_INSERT_SERIES = (
+    "INSERT INTO series (id, metric, version, origin, topic, labels, source, seq)"
+    " VALUES ((SELECT coalesce(max(id), 0) + 1 FROM series), ?, ?, ?, ?, ?, ?, ?) RETURNING id"
+)
 
 _INSERT_EVIDENCE = (
-    'INSERT INTO evidence (kind, run, file, "offset", url, method, status, fingerprint, fetched_at, content_type, sha256, text)'
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id"
+    'INSERT INTO evidence (id, kind, run, file, "offset", url, method, status, fingerprint, fetched_at, content_type, sha256, text)'
+    " VALUES ((SELECT coalesce(max(id), 0) + 1 FROM evidence), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id"
 )
-_SELECT_EVIDENCE = 'SELECT id FROM evidence WHERE kind = ? AND file = ? AND "offset" = ? AND text = ?'
 
-_VALUE = itemgetter(1)  # of a `Row`
-
-# What a value was read from: captures, a citation, or the id of a row of evidence.
-Evidence = tuple[Capture, ...] | str | int
-
-# One point to be written: time, value, bound, state, observed_at, evidence.
-Row = tuple[int, float | None, int, int, int | None, Evidence | None]
+TOGETHER = 20_000  # points that are looked for at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,45 +146,70 @@ class Transaction:
             # Plain ints, because the driver adapts enums slowly.
             add((o.time, o.value, +o.bound, +o.state, o.observed_at, o.captures or o.citation or None))
         changes = Changes()
+        if on_postgres(self.connection):
+            return self._put_together(groups)
         for series, rows in groups.items():
             changes += self.put_rows(series, rows)
         return changes
+
+    def _put_together(self, groups: Mapping[Series, Sequence[Row]]) -> Changes:
+        """Points of many series in three steps: each costs a way to the server and back, while other writers wait."""
+        latest: dict[int, dict[int, Row]] = {}
+        for series, rows in groups.items():
+            refuse_no_numbers(series, rows)
+            latest[self.series_id(series)] = {row[0]: row for row in rows}
+        asked = [(i, time) for i, rows in latest.items() if i not in self._fresh for time in rows]
+        stored: dict[int, dict[int, Stored]] = defaultdict(dict)
+        for start in range(0, len(asked), TOGETHER):
+            ids, times = zip(*asked[start : start + TOGETHER], strict=True)
+            for i, time, *found in self.connection.exec_driver_sql(_SELECT_SEVERAL, (list(ids), list(times))):
+                stored[i][time] = (found[0], found[1], found[2])
+        self._fresh.difference_update(latest)
+        parts = {i: parted(rows, stored[i]) for i, rows in latest.items()}
+        new, revised = (sum(len(part[which]) for part in parts.values()) for which in (0, 1))
+        if new or revised:
+            self._write_points({i: part for i, part in parts.items() if any(part)})
+        return Changes(new, revised, sum(map(len, latest.values())) - new - revised)
 
     def put_rows(self, series: Series, rows: Sequence[Row]) -> Changes:
         """Write many points of one series (`Row` tuples). Of several for one time, the last stands."""
         if not rows:
             return Changes()
-        _refuse_no_numbers(series, rows)
+        refuse_no_numbers(series, rows)
         series_id = self.series_id(series)
         latest = {row[0]: row for row in rows}
-        stored: dict[int, tuple[float | None, int, int]] = {}
+        stored: dict[int, Stored] = {}
         if series_id in self._fresh:
             self._fresh.discard(series_id)
         else:
             found = self.connection.exec_driver_sql(_SELECT_RANGE, (series_id, min(latest), max(latest))).all()
             stored = {row[0]: row[1:] for row in found}
-        if not stored:
-            added, changed = list(latest.values()), []
-        else:
-            added = [row for time, row in latest.items() if time not in stored]
-            changed = [row for time, row in latest.items() if stored.get(time, row[1:4]) != row[1:4]]
-            if changed:  # SQLite keeps 2**53 + 1 as the float that it is nearest to
-                changed = [row for row in changed if row[1] is None or stored[row[0]] != (float(row[1]), *row[2:4])]
+        added, changed = parted(latest, stored)
         if added or changed:
-            self._write_points(series_id, added, changed)
+            self._write_points({series_id: (added, changed)})
         return Changes(len(added), len(changed), len(latest) - len(added) - len(changed))
 
-    def _write_points(self, series_id: int, added: Sequence[Row], changed: Sequence[Row]) -> None:
+    def _write_points(self, parts: Mapping[int, tuple[Sequence[Row], Sequence[Row]]]) -> None:
+        """Write what was added and what was changed, by the series' ids."""
         seq = self.seq
         if self._rolled_up:
             self.rolled_up(seq - 1)  # what this transaction still writes is not in the rollup
-        if added:
-            rows = [(series_id, *(row if row[5] is None else self._resolved(row)), seq) for row in added]
-            self.connection.exec_driver_sql(_INSERT_POINT, rows)
-        if changed:
+        on_server = on_postgres(self.connection)
+        new: list[tuple[object, ...]] = []
+        former: list[tuple[object, ...]] = []
+        updated: list[tuple[object, ...]] = []
+        for series_id, (added, changed) in parts.items():
+            if on_server:
+                added, changed = exact(added), exact(changed)  # noqa: PLW2901  # the same points
+            new += [(series_id, *(row if row[5] is None else self._resolved(row)), seq) for row in added]
+            former += [(seq, series_id, row[0], seq) for row in changed]
+            updated += [(*self._resolved(row)[1:], seq, series_id, row[0]) for row in changed]
+        if new:
+            load(self.connection, "points", _POINT, new, _POINT_TYPES)
+        if former:
             # A point changed twice within one transaction keeps one revision: what was believed before it.
-            self.connection.exec_driver_sql(_INSERT_REVISION + " AND seq < ?", [(seq, series_id, row[0], seq) for row in changed])
-            self.connection.exec_driver_sql(_UPDATE_POINT, [(*self._resolved(row)[1:], seq, series_id, row[0]) for row in changed])
+            self.connection.exec_driver_sql(_INSERT_REVISION + " AND seq < ?", former)
+            self.connection.exec_driver_sql(_UPDATE_POINT, updated)
 
     def rolled_up(self, seq: int) -> None:
         """Mark the sequence up to which the stored weekly rollup holds (`storage.rollup` says it)."""
@@ -230,15 +256,16 @@ class Transaction:
         known = self._evidence.get((capture,))
         if known is None:
             c = capture
-            head = ("capture", c.run, c.file, c.offset, c.url, c.method, c.status, c.fingerprint, c.fetched_at, c.content_type, c.sha256)
-            known = self._evidence[capture,] = self._row((*head, ""))
+            place = ("capture", c.run, c.file, c.offset, plain_text(c.url), c.method, c.status, c.fingerprint, c.fetched_at)
+            known = self._evidence[capture,] = self._row((*place, plain_text(c.content_type), c.sha256, ""))
         return known
 
     def _row(self, values: tuple[object, ...]) -> int:
         """The id of a row of evidence (its columns in their order), which is made unless it is there."""
         found = self.connection.exec_driver_sql(_INSERT_EVIDENCE, values).scalar()
         if found is None:
-            found = self.connection.exec_driver_sql(_SELECT_EVIDENCE, (values[0], values[2], values[3], values[-1])).scalar_one()
+            key = (values[0], values[2], values[3], values[-1])
+            found = self.connection.exec_driver_sql(say(self.connection, SELECT_EVIDENCE), key).scalar_one()
         return int(found)
 
     # State and events
@@ -254,6 +281,7 @@ class Transaction:
     def note(self, event: Event) -> bool:
         """Record an event; one of the same kind, topic, time and text is recorded once. True if it is new."""
         table = schema.events
+        event = Event(event.time, *map(plain_text, (event.kind, event.text, event.topic, event.url, event.source)))
         known = select(table.c.id).filter_by(kind=event.kind, topic=event.topic, time=event.time, text=event.text)
         if self.connection.scalar(known) is not None:
             return False
@@ -282,16 +310,4 @@ class Transaction:
 
 
 def _text(kind: str, text: str) -> tuple[object, ...]:
-    return (kind, "", "", 0, "", "", 0, "", None, "", "", text)
-
-
-def _refuse_no_numbers(series: Series, rows: Sequence[Row]) -> None:
-    """Not a number, infinite or empty: SQLite would keep them as nothing at all."""
-    try:
-        if isfinite(sum(map(_VALUE, rows))):  # None raises, and is looked at below
-            return
-    except TypeError:
-        pass
-    for time, value, _, state, _, _ in rows:
-        if (state != State.RETRACTED) if value is None else not isfinite(value):
-            raise ValueError(f"{series} at {iso(time)}: {value} is not a number that can be kept")
+    return (kind, "", "", 0, "", "", 0, "", None, "", "", plain_text(text))

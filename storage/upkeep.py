@@ -15,25 +15,15 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from storage.backends import WAIT, Compacted
 from storage.database import plain_errors
 from storage.model import UptakeError
 
-WAIT = 5.0  # seconds that are waited for another process, at most, at each step
 STEP = 1000  # pages given back in one transaction; beside it a writer waited for 0.1 s at most
 PAUSE = 0.05  # seconds between two of these, for those who wait
 _INCREMENTAL = 2  # of PRAGMA auto_vacuum
-
-
-@dataclass(frozen=True, slots=True)
-class Compacted:
-    """Bytes of the journal's file and its log, before and after, and why it is not smaller."""
-
-    before: int = 0
-    after: int = 0
-    troubles: tuple[str, ...] = ()
 
 
 def compact(file: Path, *, rewrite: bool = False, wait: float = WAIT, stopping: Callable[[], bool] = lambda: False) -> Compacted:

@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests.databases import Databases, led_to
+from tests.fakes.postgres import Postgres
+from tests.fakes.postgres import running as postgres_running
+
 if TYPE_CHECKING:
     from tests.web.site import Site
 
@@ -53,3 +57,30 @@ def locked(web_store: Path) -> Iterator[Site]:
 
     with serving(web_store, TOKEN) as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A server of the session; without an installed one the test is skipped."""
+    with postgres_running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(postgres: Postgres) -> Databases:
+    return Databases(postgres)
+
+
+@pytest.fixture
+def on_postgres(postgres_databases: Databases) -> Iterator[None]:
+    """Journals that are opened by their folder are databases of the session's server."""
+    with led_to(postgres_databases):
+        yield
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_database(request: pytest.FixtureRequest) -> str:
+    """Runs a test twice: with journals in files, and with journals on a PostgreSQL server."""
+    if request.param == "postgresql":
+        request.getfixturevalue("on_postgres")
+    return str(request.param)

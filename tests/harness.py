@@ -19,7 +19,7 @@ from crawlers.job import Manners
 from crawlers.keep import Keep
 from crawlers.source import Preview, SourceSpider
 from scheduler import jobs
-from storage import frames, ledger
+from storage import database, frames, ledger
 from storage.journal import FILE, Journal
 from storage.lookups import recall
 from storage.model import Bound, Series, State, Topic
@@ -42,7 +42,7 @@ def empty_store() -> Path:
     """A folder with an empty journal, made once a process: migrating a new one costs 0.1 s."""
     folder = tempfile.mkdtemp(prefix="uptake-empty-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    Journal.open(Path(folder), writable=True).close()
+    database.bring_up_to_date(Path(folder) / FILE)  # a file also where journals are led to a server
     return Path(folder)
 
 

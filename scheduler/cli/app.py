@@ -22,7 +22,7 @@ ORDER = [
     *("run", "serve", "collect", "backfill", "import", "reparse"),
     *("report", "trends", "compare", "digest", "papers", "status", "trace", "export"),
     *("note", "confirm", "reject"),
-    *("influx", "backup", "vacuum"),
+    *("influx", "backup", "migrate", "vacuum"),
 ]
 
 app = typer.Typer(

@@ -42,7 +42,7 @@ def reading(settings: Config, *, own: str = "") -> Iterator[Journal]:
     With ``[store] read = "influxdb"`` it is a copy of what the server holds, unless the command needs the journal's ``own``
     (what only the journal knows, in words): then that is refused.
     """
-    from storage.journal import FILE, Journal
+    from storage.journal import Journal, exists
 
     if settings.read_server:
         if own:
@@ -52,12 +52,24 @@ def reading(settings: Config, *, own: str = "") -> Iterator[Journal]:
         with _copy_of_server(settings) as journal:
             yield journal
         return
-    if not (settings.store / FILE).exists():
-        raise UsageError(
-            f"nothing is measured yet in {settings.store}; start with `uptake quickstart`, or `uptake import --starting-history`"
-        )
-    with Journal.open(settings.store) as journal:
+    nothing = UsageError(
+        f"nothing is measured yet in {shown_store(settings)}; start with `uptake quickstart`, or `uptake import --starting-history`"
+    )
+    if not exists(settings.store, settings.store_url):
+        raise nothing
+    with Journal.open(settings.store, settings.store_url) as journal:
+        if settings.store_url is not None and journal.empty():
+            raise nothing
         yield journal
+
+
+def shown_store(settings: Config) -> str:
+    """Where figures are kept, for people."""
+    if settings.store_url is None:
+        return str(settings.store)
+    from storage.postgres import shown
+
+    return shown(settings.store_url)
 
 
 @contextmanager
@@ -109,7 +121,7 @@ def writing(settings: Config, *, lean: bool = False, sends: bool = True) -> Iter
 
     if settings.read_server:
         raise UsageError('[store] read = "influxdb" is for machines that only read; remove it where figures are measured')
-    with Journal.open(settings.store, writable=True, cache=LEAN_CACHE if lean else CACHE) as journal:
+    with Journal.open(settings.store, settings.store_url, writable=True, cache=LEAN_CACHE if lean else CACHE) as journal:
         renamed = [(old, topic.key) for topic in settings.topics.values() for old in topic.formerly]
         if renamed:
             with journal.write() as tx:

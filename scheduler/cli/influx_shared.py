@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from scheduler.cli.common import now
+from scheduler.cli.common import now, shown_store
 from storage.model import Series, UptakeError, UsageError
 
 if TYPE_CHECKING:
@@ -27,11 +27,12 @@ def address_of(settings: Config) -> Address:
 @contextmanager
 def the_journal(settings: Config) -> Iterator[Journal]:
     """The journal, for sending from it."""
-    from storage.journal import FILE, Journal
+    from storage.journal import Journal, exists
 
-    if settings.read_server or not (settings.store / FILE).exists():
-        raise UsageError(f"nothing is measured in {settings.store}, so there is nothing to compare or send; run this where it is measured")
-    with Journal.open(settings.store, writable=True) as journal:
+    if settings.read_server or not exists(settings.store, settings.store_url):
+        where = shown_store(settings)
+        raise UsageError(f"nothing is measured in {where}, so there is nothing to compare or send; run this where it is measured")
+    with Journal.open(settings.store, settings.store_url, writable=True) as journal:
         yield journal
 
 
@@ -79,12 +80,12 @@ def standing_at(settings: Config, address: Address) -> tuple[Standing | None, li
     """How the feed stands by the journal, and the points that are refused."""
     from storage import feed
     from storage.influx.standing import standing_of
-    from storage.journal import FILE, Journal
+    from storage.journal import Journal, exists
     from storage.periods import iso
 
-    if not (settings.store / FILE).exists():
+    if not exists(settings.store, settings.store_url):
         return None, []
-    with Journal.open(settings.store) as journal, journal.read() as connection:
+    with Journal.open(settings.store, settings.store_url) as journal, journal.read() as connection:
         parked = feed.parked(connection, address.feed, 1_000)
         names = feed.Names().of(connection, [p.series_id for p in parked])
         told = [{"series": str(names[p.series_id]), "time": iso(p.time), "error": p.error, "line": p.line} for p in parked]

@@ -49,6 +49,7 @@ def backup(
                 settings.store,
                 settings.path,
                 folder,
+                url=settings.store_url,
                 now=now(),
                 version=program_version(),
                 link=not copy,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scheduler.cli.app import app
-from scheduler.cli.common import Json, config, counted, now, print_json, tell_terms
+from scheduler.cli.common import Json, config, counted, now, print_json, shown_store, tell_terms
 from storage.model import Topic, UsageError
 
 if TYPE_CHECKING:
@@ -33,14 +33,16 @@ def check(
     Example: uptake check --topic pytorch
     """
     from scheduler.cli.collecting import check_topics, chosen
-    from storage.database import verify
-    from storage.journal import FILE
+    from storage.journal import FILE, Journal, exists
 
     settings = config()
     check_topics(settings, topic)
-    journal = settings.store / FILE
-    if journal.exists():
-        verify(journal)
+    there = exists(settings.store, settings.store_url)
+    if there:
+        with Journal(settings.store, settings.store_url) as journal:
+            there = journal.there()
+            if there:
+                journal.verify()
     setups = chosen(settings, source)
     tell_terms(setups)
     for s in setups:
@@ -54,7 +56,7 @@ def check(
         print_json(
             {
                 "config": str(settings.path),
-                "journal": "intact" if journal.exists() else "not there yet",
+                "journal": "intact" if there else "not there yet",
                 "off": off,
                 "previews": {n: [{"topic": p.topic, "text": p.text, "found": p.found} for p in ps] for n, ps in found.items()},
             }
@@ -63,7 +65,8 @@ def check(
         typer.echo(
             f"{settings.path}: {counted(settings.topics, 'topic')} in {counted(settings.baskets, 'basket')}, {counted(setups, 'source')} on"
         )
-        typer.echo(f"{journal}: {'intact' if journal.exists() else 'not there yet'}")
+        where = settings.store / FILE if settings.store_url is None else shown_store(settings)
+        typer.echo(f"{where}: {'intact' if there else 'not there yet'}")
         for name, lines in found.items():
             typer.echo(f"\n{settings.sources[name].source.title}")
             for p in lines:
@@ -92,7 +95,7 @@ def previews(settings: Config, names: list[str], topics: list[str] | None = None
     from storage.journal import Journal
 
     async def main() -> dict[str, list[Preview]]:
-        with Journal.open(settings.store, writable=True) as journal:
+        with Journal.open(settings.store, settings.store_url, writable=True) as journal:
             service = CrawlService(journal, settings.manners, reactor=settings.reactor, keep=settings.keep)
             try:
                 work = (jobs.preview(service, settings.setup(n), now=now(), topics=topics) for n in names)

@@ -108,7 +108,7 @@ def _work(pipe: Connection, config: Path) -> None:
 
 def digest(journal: Any, settings: Any, task: Task) -> Digested:
     """One Monday's work."""
-    from crawlers.locks import alone
+    from crawlers.locks import alone_on
     from scheduler.digest_periods import latest
     from scheduler.influx_sending import send
     from scheduler.sending import LOCK, Sender, send_due
@@ -117,8 +117,8 @@ def digest(journal: Any, settings: Any, task: Task) -> Digested:
     period = latest(settings.digest.schedule, settings.digest.timezone, task.time)
     if period is None:
         return Digested(task.time, ())
-    with alone(journal.folder / "locks", LOCK):
-        sender = Sender(journal, settings if task.mail else nobody, task.time, {}, task.sequence)
+    with alone_on(journal, LOCK):
+        sender = Sender(journal, settings if task.mail else nobody, task.time, {}, sequence=task.sequence)
         made = sender.plan_digests(period, period.time)
     done = Digested(task.time, tuple((k.basket, str(k.document["subject"]), _told(k.document)) for k in made))
     if task.mail:

@@ -9,7 +9,7 @@ from typing import Self
 from scheduler.web.look import Look
 from scheduler.web.problems import Problem
 from scheduler.web.question import Answer, Question, Setting
-from storage.journal import FILE, Journal
+from storage.journal import Journal, exists
 from storage.model import UptakeError
 
 _HERE = "scheduler.web"
@@ -79,9 +79,9 @@ class Clerkship:
 
     def _open(self) -> Journal:
         if self._journal is None:
-            if not (self._setting.store / FILE).exists():
+            if not exists(self._setting.store, self._setting.store_url):
                 raise Problem(503, "nothing is measured yet; `uptake quickstart` or `uptake run` begins")
-            self._journal = Journal.open(self._setting.store)
+            self._journal = Journal.open(self._setting.store, self._setting.store_url)
         return self._journal
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 import zlib
@@ -24,6 +25,7 @@ from scheduler.web.parameters import read
 from scheduler.web.problems import MEDIA, Problem
 from scheduler.web.question import Answer, Question, Setting
 from scheduler.web.shelf import Shelf
+from storage.model import UptakeError
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 WINDOW = 600  # seconds in which the present is one and the same to a page whose figures have not changed
@@ -68,7 +70,7 @@ class Front:
             Route("/logout", self._logout, methods=["POST"]),
             *(Route(e.path, self._asked(e)) for e in (*PAGES, *ENDPOINTS)),
         ]
-        app = Starlette(routes=routes, exception_handlers={404: _missing, 405: _missing, Problem: _missing})
+        app = Starlette(routes=routes, exception_handlers={404: _missing, 405: _missing, Problem: _missing, UptakeError: _missing})
         app.router.redirect_slashes = False
         return Guard(app, self._door, self._clock)
 
@@ -81,11 +83,14 @@ class Front:
     async def close(self) -> None:
         await self.desk.close()
 
-    def _known(self) -> int:
-        """How far the journal is, looked up at most five times a second: the dearest part of an answer that was made before."""
+    async def _known(self) -> int:
+        """How far the journal is, looked up at most five times a second: the dearest part of an answer that was made before.
+
+        Beside the loop, as all that asks the journal here: its server may be away, and be waited for.
+        """
         tick = self._ticks()
         if tick >= self._looked + FRESH:
-            self._at, self._looked = self._sequence(), tick
+            self._at, self._looked = await asyncio.to_thread(self._sequence), tick
         return self._at
 
     # Who may
@@ -136,9 +141,9 @@ class Front:
             return self._static[endpoint.name]
         now = int(self._clock())
         knows: dict[str, Callable[[], Mapping[str, Any]]] = {"health": self._health, "left": self._left}
-        live = {name: knows[name]() for name in endpoint.live}
+        live = {name: knows[name]() if name == "health" else await asyncio.to_thread(knows[name]) for name in endpoint.live}
         shown = {**live, "health": _steady(live["health"])} if "health" in live else live
-        key = (self._edition, self._known(), now // WINDOW, endpoint.name, json.dumps([args, shown], sort_keys=True))
+        key = (self._edition, await self._known(), now // WINDOW, endpoint.name, json.dumps([args, shown], sort_keys=True))
         found = self._shelf.get(key)
         if found is None:
             found = await self.desk.ask(Question(endpoint.name, args, now, live), key)
@@ -240,6 +245,8 @@ async def _missing(request: Request, error: Exception) -> Response:
     """A problem, for who asked."""
     status = getattr(error, "status_code", 500)
     words = {404: "there is nothing here", 405: "this can only be read"}
+    if isinstance(error, UptakeError):  # the journal is busy, or away
+        error = Problem(503, str(error))
     problem = error if isinstance(error, Problem) else Problem(status, words.get(status, "this cannot be answered"))
     headers = {**(getattr(error, "headers", None) or {}), "Cache-Control": "no-store"}
     if _wants_page(request):

@@ -25,8 +25,18 @@ def setting_of(settings: Config) -> Setting:
 
     sources = tuple(describe(s) for s in settings.sources.values())
     topics, baskets = dict(settings.topics), dict(settings.baskets)
-    locked = settings.http_token is not None
-    return Setting(settings.store, str(settings.path), topics, baskets, sources, program_version(), locked, settings.elsewhere)
+    locked, version = settings.http_token is not None, program_version()
+    return Setting(
+        settings.store,
+        str(settings.path),
+        topics,
+        baskets,
+        sources,
+        version,
+        locked,
+        keep=settings.elsewhere,
+        store_url=settings.store_url,
+    )
 
 
 def front_of(

@@ -21,7 +21,7 @@ PACKED = ("text/", "application/json", "application/problem+json", "image/svg+xm
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What pages need of the configuration; it holds no secret. ``sources``: as `uptake sources --json` describes them."""
+    """What pages need of the configuration. ``sources``: as `uptake sources --json` describes them."""
 
     store: Path
     config: str  # the file's path, for the commands that pages name
@@ -31,6 +31,7 @@ class Setting:
     version: str = ""
     locked: bool = False  # whether one had to log in
     keep: Keep | None = None  # where raw responses are kept, if not in the store's folder
+    store_url: str | None = field(default=None, repr=False)  # of PostgreSQL, where the journal is no file; may hold a password
 
     @property
     def titles(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from itertools import islice
 from sqlalchemy import Connection
 
 from storage import feed
+from storage.dialects import Both, say
 from storage.exports import escaped_tag, line_parts, line_writer
 from storage.feed import Change, Feed, Key, Names, Parked, Place, Run
 from storage.influx.address import Machine
@@ -18,11 +19,18 @@ from storage.periods import iso
 from storage.repairs import Repair
 
 SHORT = 50  # points a run, below which single points are read
-_LINES = (
-    "SELECT group_concat(line, char(10)) FROM ("
-    "SELECT CASE WHEN state = 0 AND bound = 0 AND abs(value) < 1e16 AND value = CAST(value AS INTEGER)"
-    " THEN ? || CAST(value AS INTEGER) || ' ' || time || '000000000' END AS line"
-    " FROM points WHERE series_id = ? AND time BETWEEN ? AND ? AND +seq = ?)"  # + keeps the reading in the order in which points lie
+_LINES: Both = (
+    (
+        "SELECT group_concat(line, char(10)) FROM ("
+        "SELECT CASE WHEN state = 0 AND bound = 0 AND abs(value) < 1e16 AND value = CAST(value AS INTEGER)"
+        " THEN ? || CAST(value AS INTEGER) || ' ' || time || '000000000' END AS line"
+        " FROM points WHERE series_id = ? AND time BETWEEN ? AND ? AND +seq = ?)"  # + keeps the reading in the order in which points lie
+    ),
+    (
+        "SELECT string_agg(CASE WHEN state = 0 AND bound = 0 AND abs(value) < 1e16 AND value = trunc(value)"
+        " THEN CAST(? AS text) || CAST(value AS bigint) || ' ' || time || '000000000' END, chr(10) ORDER BY time)"
+        " FROM points WHERE series_id = ? AND time BETWEEN ? AND ? AND seq = ?"
+    ),
 )
 
 
@@ -88,7 +96,7 @@ class Writers:
         series, kept = self._known[run.series_id], self._kept.get(run.series_id)
         if kept is None or kept[0] is not series:
             kept = self._kept[run.series_id] = (series, line_parts(series)[0])
-        found = connection.exec_driver_sql(_LINES, (kept[1], run.series_id, run.first, run.last, run.seq)).scalar()
+        found = connection.exec_driver_sql(say(connection, _LINES), (kept[1], run.series_id, run.first, run.last, run.seq)).scalar()
         return [] if found is None else str(found).split("\n")
 
 

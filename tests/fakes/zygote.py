@@ -1,6 +1,6 @@
 """A small process that has imported everything, and forks a child for each run, which may be told to kill itself.
 
-Commands are JSON lines on standard input: ``{"folder", "url", "now", "topics", "kill": [place, n, when] | null}``, or
+Commands are JSON lines on standard input: ``{"folder", "store", "url", "now", "topics", "kill": [place, n, when] | null}``, or
 ``{"words": [...], "kill": ...}``. A child does one ``collect`` of GitHub, or what the words tell `uptake` to do, and exits;
 the answer is its wait status. ``place`` is a step of a slot's or a paper's life, ``n`` the how-manieth time it is taken,
 ``when`` before, during or after it.
@@ -80,9 +80,9 @@ def kill_at(place: str, n: int, when: str) -> None:
     setattr(owner, name, wrapped)
 
 
-def collect(folder: Path, url: str, now: int, topics: list[str]) -> None:
+def collect(folder: Path, store: str | None, url: str, now: int, topics: list[str]) -> None:
     async def main() -> None:
-        with Journal.open(folder, writable=True) as journal:
+        with Journal.open(folder, store, writable=True) as journal:
             service = CrawlService(journal, FAST, clock=lambda: now)
             setup = jobs.Setup(GitHub, {t: Topic(t, t, {"github": t}) for t in topics}, endpoints={"base_url": url}, config="{}")
             try:
@@ -108,7 +108,7 @@ def main() -> None:
                     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
                         code = run(order["words"])
                 else:
-                    collect(Path(order["folder"]), order["url"], order["now"], order["topics"])
+                    collect(Path(order["folder"]), order.get("store"), order["url"], order["now"], order["topics"])
                     code = 0
             finally:
                 sys.stderr.flush()

@@ -17,6 +17,7 @@ import pytest
 from scheduler.demo.servers.github import FakeGitHub
 from storage import exports, ledger
 from storage.journal import Journal
+from tests.databases import url_of
 from tests.harness import empty_store
 
 NOW = 1_795_162_620  # 2026-11-20 08:17 UTC
@@ -41,7 +42,8 @@ def zygote() -> Iterator[subprocess.Popen[str]]:
 def run(zygote: subprocess.Popen[str], folder: Path, url: str, kill: tuple[str, int, str] | None = None) -> int:
     assert zygote.stdin is not None
     assert zygote.stdout is not None
-    zygote.stdin.write(json.dumps({"folder": str(folder), "url": url, "now": NOW, "topics": TOPICS, "kill": kill}) + "\n")
+    order = {"folder": str(folder), "store": url_of(folder), "url": url, "now": NOW, "topics": TOPICS, "kill": kill}
+    zygote.stdin.write(json.dumps(order) + "\n")
     zygote.stdin.flush()
     return int(zygote.stdout.readline())
 
@@ -61,7 +63,7 @@ def journal_of(folder: Path) -> tuple[str, list[tuple[str, str, str]], list[tupl
         exports.write_csv(connection, out)
         ends = sorted((str(e.slot.series), str(e.outcome), e.reason) for e in ledger.ends(connection))
         events = sorted(tuple(r) for r in connection.exec_driver_sql("SELECT time, kind, topic, text FROM events"))
-        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+        journal.verify()
         assert ledger.unfinished(connection) == []
         without = "SELECT count(*) FROM points WHERE evidence_id IS NULL"
         assert connection.exec_driver_sql(without).scalar() == 0
@@ -107,6 +109,14 @@ def test_a_killed_collection_goes_on_where_it_was_cut_off(
         again = Counter(a.path for a in github.log) - asked
         again.pop("/robots.txt", None)
         assert sum(again.values()) <= AT_ONCE, f"asked again: {dict(again)}"
+
+
+@pytest.mark.usefixtures("on_postgres")
+@pytest.mark.parametrize("step", STEPS[::6], ids=lambda s: "-".join(map(str, s)))
+def test_a_killed_collection_goes_on_where_it_was_cut_off_with_the_journal_on_a_server(
+    zygote: subprocess.Popen[str], undisturbed: tuple[object, Counter[str]], store: Path, step: tuple[str, int, str]
+) -> None:
+    test_a_killed_collection_goes_on_where_it_was_cut_off(zygote, undisturbed, store, step)
 
 
 def test_a_second_kill_while_recovering_is_survived_too(

@@ -27,7 +27,7 @@ from scheduler import reducing, retention
 from scheduler.config import load as load_config
 from scheduler.retention import Reduced, reduce_old
 from scheduler.trace import trace
-from storage import database, exports
+from storage import exports
 from storage.journal import Journal
 from storage.model import Capture, Series, State, Topic, UsageError
 from tests.fakes.guestbook import Guestbook
@@ -114,9 +114,12 @@ def figures(h: Harness) -> str:
     with Journal.open(h.folder) as journal, journal.read() as connection:
         out = StringIO()
         exports.write_csv(connection, out)
-        tables = {t: connection.exec_driver_sql(f"SELECT * FROM {t}").all() for t in ("points", "revisions", "slot_ends", "commits")}
+        tables = {
+            t: sorted(connection.exec_driver_sql(f"SELECT * FROM {t}").all(), key=repr)
+            for t in ("points", "revisions", "slot_ends", "commits")
+        }
         evidence = connection.exec_driver_sql(
-            "SELECT id, kind, run, url, status, fingerprint, fetched_at, sha256, text FROM evidence"
+            "SELECT id, kind, run, url, status, fingerprint, fetched_at, sha256, text FROM evidence ORDER BY id"
         ).all()
         return f"{out.getvalue()}{tables}{evidence}"
 
@@ -139,6 +142,7 @@ def places(h: Harness) -> list[tuple[str, int]]:
 # What is done, and what is not
 
 
+@pytest.mark.usefixtures("either_database")
 def test_after_the_days_nobody_is_named_on_the_disk_and_all_figures_are_as_they_were(
     store: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -151,7 +155,8 @@ def test_after_the_days_nobody_is_named_on_the_disk_and_all_figures_are_as_they_
     assert the_file(store).name == "toy-1.1.reduced.warc.gz"
     assert done == Reduced(1, 4, size, the_file(store).stat().st_size)
     assert figures(store) == before
-    database.verify(store.folder / "journal.sqlite3")
+    with Journal.open(store.folder) as journal:
+        journal.verify()
 
 
 def test_before_the_days_are_over_nothing_changes(store: Harness) -> None:
@@ -312,6 +317,7 @@ def test_a_figure_whose_unchanged_page_cannot_be_read_any_more_is_left_as_it_is(
 # When
 
 
+@pytest.mark.usefixtures("either_database")
 def test_a_file_is_looked_at_once(store: Harness, server: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
     inner = rewriting.survey
@@ -658,6 +664,7 @@ def test_days_that_cannot_be_are_refused(tmp_path: Path, value: str, said: str) 
         load_config(path, {})
 
 
+@pytest.mark.usefixtures("either_database")
 def test_collect_reduces_what_is_old(world: World) -> None:
     world.configure(f"[store]\nkeep_people_days = 7\n{CONFIG}")
     captures = world.folder / "data" / "captures"

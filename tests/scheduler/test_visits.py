@@ -27,6 +27,8 @@ from tests.fakes.toy import Toy
 from tests.fakes.wikimedia import FakeWikimedia
 from tests.harness import FAST, empty_store
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 NOW = read_time("2026-11-20T03:20:00Z")
 TOPICS = {n: Topic(n, n.title(), {"toy": n, "wikipedia": [n.title()]}) for n in ("alpha", "beta", "gamma")}
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from storage import frames, schema
+from storage import database, frames, schema
 from storage.journal import FILE, Journal
 from storage.lookups import series_of
 from storage.model import Bound, Capture, Observation, Series, State
+from tests.databases import release
 
 STARS = Series("github.stars", "pytorch", source="github")
 JOBS = Series("jobs.postings", "pytorch", (("board", "linkedin"), ("country", "us")), source="linkedin")
@@ -27,7 +28,7 @@ Known = dict[tuple[str, int], tuple[float | None, int, int]]
 @cache
 def _empty() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        Journal.open(Path(folder)).close()
+        database.bring_up_to_date(Path(folder) / FILE)  # a file also where journals are led to a server
         return (Path(folder) / FILE).read_bytes()
 
 
@@ -39,8 +40,10 @@ def make(folder: Path) -> Path:
 
 @contextmanager
 def fresh() -> Iterator[Journal]:
-    with tempfile.TemporaryDirectory() as folder, Journal(make(Path(folder)), writable=True) as journal:
-        yield journal
+    with tempfile.TemporaryDirectory() as folder:
+        with Journal(make(Path(folder)), writable=True) as journal:
+            yield journal
+        release(Path(folder))
 
 
 def known(journal: Journal, as_of: int | None = None) -> Known:
@@ -56,7 +59,7 @@ def known(journal: Journal, as_of: int | None = None) -> Known:
 def dump(journal: Journal) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every table."""
     with journal.read() as connection:
-        tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").scalars().all()
+        tables = sorted([*schema.metadata.tables, "alembic_version"])
         return {t: sorted((tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {t}")), key=repr) for t in tables}
 
 

@@ -10,6 +10,8 @@ from storage.lookups import find, recall, recall_text
 from storage.model import Bound, Cadence, Event, Kind, Metric, Observation, Remember, Series, State
 from tests.storage.journals import JOBS, SERIES, STARS, Known, capture, dump, fresh, known, star
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 TIMES = st.sampled_from([-604_801, -1, 0, 1, 86_400, 1_700_000_000])
 OBSERVATIONS = st.builds(
     Observation,

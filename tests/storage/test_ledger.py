@@ -10,6 +10,8 @@ from storage.ledger import BACKFILL, COLLECT, End, Run
 from storage.model import Missing, Observation, Reason, Series, Slot, State
 from tests.storage.journals import SERIES, capture, dump, fresh
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 DAY = 86_400
 SLOTS = tuple(Slot(series, DAY) for series in SERIES)
 

@@ -17,7 +17,10 @@ import pytest
 
 from storage import database
 from storage.journal import FILE, Journal
+from tests.databases import url_of
 from tests.storage.journals import known, make, star
+
+pytestmark = pytest.mark.usefixtures("either_database")
 
 ROOT = Path(__file__).parents[2]
 HEAD = """
@@ -25,20 +28,20 @@ import sys, time
 from pathlib import Path
 from storage.journal import Journal
 from storage.model import Event, Observation, Remember, Series
-folder = Path(sys.argv[1])
+folder, url = Path(sys.argv[1]), sys.argv[2] or None
 
 def say(word):
     print(word, flush=True)
 """
 HOLDS_THE_LOCK = """
-with Journal.open(folder, writable=True) as journal, journal.write() as tx:
+with Journal.open(folder, url, writable=True) as journal, journal.write() as tx:
     tx.put([Observation(Series("github.stars", "other"), 0, 1.0)])
     say("holding")
     sys.stdin.readline()
 say("done")
 """
 WRITES_FOR_EVER = """
-with Journal.open(folder, writable=True) as journal:
+with Journal.open(folder, url, writable=True) as journal:
     while True:
         with journal.write(run="r") as tx:
             n = tx.seq
@@ -50,14 +53,14 @@ with Journal.open(folder, writable=True) as journal:
 """
 OPENS = """
 sys.stdin.readline()
-with Journal.open(folder, writable=True) as journal, journal.write() as tx:
-    tx.put([Observation(Series("github.stars", sys.argv[2]), 0, 1.0)])
+with Journal.open(folder, url, writable=True) as journal, journal.write() as tx:
+    tx.put([Observation(Series("github.stars", sys.argv[3]), 0, 1.0)])
 """
 
 
 @contextmanager
-def process(program: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", HEAD + textwrap.dedent(program), *map(str, arguments)]
+def process(program: str, folder: Path, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", HEAD + textwrap.dedent(program), str(folder), url_of(folder) or "", *map(str, arguments)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as started:
         try:
             yield started
@@ -128,7 +131,7 @@ def test_processes_that_begin_at_once_make_one_journal(tmp_path: Path) -> None:
     with Journal.open(folder) as journal:
         assert len(known(journal)) == 3
         assert journal.head() == 3
-    assert [p.name for p in folder.iterdir()] == [FILE]
+    assert url_of(folder) or [p.name for p in folder.iterdir()] == [FILE]
 
 
 def test_kill_9_loses_nothing_that_was_committed_and_leaves_nothing_half_written(tmp_path: Path) -> None:
@@ -142,8 +145,8 @@ def test_kill_9_loses_nothing_that_was_committed_and_leaves_nothing_half_written
             writer.wait()
             assert writer.stdout is not None
             said = (writer.stdout.read().split() or [said])[-1]
-        database.verify(tmp_path / FILE)
         with Journal.open(tmp_path) as journal, journal.read() as connection:
+            journal.verify()
             head = connection.exec_driver_sql("SELECT max(seq) FROM commits").scalar_one()
             assert head >= int(said)
             counts = {

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,8 @@ from storage.journal import Journal
 from storage.model import Bound, Observation, State
 from storage.periods import WEEK
 from tests.storage.journals import SERIES, fresh, star
+
+pytestmark = pytest.mark.usefixtures("either_database")
 
 # Times around the edges of weeks, also before 1970 and across the edges of blocks.
 TIMES = st.builds(

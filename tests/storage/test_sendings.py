@@ -11,6 +11,8 @@ from storage.journal import Journal
 from storage.sendings import Sending, Standing
 from tests.storage.journals import fresh
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 ANN, BOB = "ann@example.org", "bob@example.org"
 
 

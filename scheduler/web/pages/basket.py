@@ -56,8 +56,8 @@ def choices(look: Look, topics: list[str]) -> dict[str, list[Choice]]:
 
 def _span(look: Look, series_id: int) -> tuple[int, int] | None:
     """The first and the last time of a series; two look-ups, however many points it has."""
-    sql = "SELECT (SELECT min(time) FROM points WHERE series_id = ?1), (SELECT max(time) FROM points WHERE series_id = ?1)"
-    first, last = look.connection.exec_driver_sql(sql, (series_id,)).one()
+    sql = "SELECT (SELECT min(time) FROM points WHERE series_id = ?), (SELECT max(time) FROM points WHERE series_id = ?)"
+    first, last = look.connection.exec_driver_sql(sql, (series_id, series_id)).one()
     return None if first is None else (int(first), int(last))
 
 
