@@ -1,6 +1,7 @@
 """Imports every module that registers commands."""
 
 from scheduler.cli import (
+    cluster,
     collecting,
     digest,
     first_run,
@@ -17,6 +18,7 @@ from scheduler.cli import (
 )
 
 __all__ = [
+    "cluster",
     "collecting",
     "digest",
     "first_run",
