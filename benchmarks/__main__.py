@@ -1,7 +1,7 @@
 """Run the benchmarks and write ``benchmarks/RESULTS.md``.
 
-python -m benchmarks [--quick] [--days 1826]
-                     [crawl|collect|cli|journal|reading|match|archive|papers|daemon|influx|digest|trends|responses|web|postgres ...]
+python -m benchmarks [--quick] [--days N]
+                     [crawl|collect|cli|cluster|journal|reading|match|archive|papers|daemon|influx|digest|trends|responses|web|postgres]…
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from benchmarks import (
     Row,
     bench_archive,
     bench_cli,
+    bench_cluster,
     bench_crawl,
     bench_daemon,
     bench_digest,
@@ -52,6 +53,7 @@ def benchmarks(quick: bool, days: int) -> dict[str, Callable[[], list[Row]]]:
         "crawl": lambda: bench_crawl.whole_path(2000 // small, rounds),
         "collect": lambda: bench_crawl.collecting(1000 // small),
         "cli": lambda: bench_cli.starting(3 if quick else 10),
+        "cluster": lambda: [*bench_cluster.engines(), *bench_cluster.planning(bench_cluster.TOPICS // small)],
         "journal": lambda: _journal(bench_journal.backfill(1_000_000 // small, 1 if quick else 3)),
         "archive": lambda: bench_archive.importing(bench_archive.LINKS // small, bench_archive.PAPERS // small),
         "match": lambda: bench_match.matching(bench_match.POSTINGS // small, rounds=1 if quick else 3),

@@ -86,6 +86,13 @@ class Keep:
         found = self.names(folder, name.removesuffix(END))
         return [name for name in names if name in found]
 
+    def has(self, file: str) -> bool:
+        """Whether a file, or what it was reduced to, is anywhere."""
+        if any(self.near(name) for name in successors(file)):
+            return True
+        folder, _, name = file.rpartition("/")
+        return self.address is not None and not self.names(folder, name.removesuffix(END)).isdisjoint(successors(file))
+
     def lacking(self, file: str) -> str:
         """Why a file is nowhere."""
         if self.address is None:

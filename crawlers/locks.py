@@ -162,11 +162,14 @@ class LeaseLocks:
 
 
 @contextmanager
-def alone(folder: Path, name: str) -> Iterator[bool]:
-    """Hold one name without waiting; False: somebody else has it. For what is done beside the loop."""
+def alone(folder: Path, name: str, *, shared: bool = False) -> Iterator[bool]:
+    """Hold one name without waiting; False: somebody else has it. For what is done beside the loop.
+
+    ``shared``: with others that hold it likewise.
+    """
     descriptor = _opened(folder, name)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         yield False
     else:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -73,6 +74,7 @@ class Config:
     keep_days: int = 730  # after which all others are
     elsewhere: Keep | None = None  # where raw responses are kept, if not in the store's folder alone
     store_url: str | None = field(default=None, repr=False)  # of PostgreSQL, where the journal is no file; may hold a password
+    queue: str = field(default="", repr=False)  # the PostgreSQL of the queue; may hold a password
 
     def setup(self, name: str) -> Setup:
         """What a job needs to know of one source."""
@@ -161,7 +163,8 @@ def read(raw: dict[str, Any], path: Path, environment: Mapping[str, str]) -> Con
         keep_people_days=file.store.keep_people_days,
         keep_days=file.store.keep_days,
         elsewhere=_elsewhere(file.store, path.parent),
-        store_url=store_url(file.store, path.parent, environment),
+        store_url=(journal := store_url(file.store, path.parent, environment)),
+        queue=_queue(file.daemon, environment, journal),
     )
 
 
@@ -190,6 +193,25 @@ def _influxdb(section: Influxdb | None, beside: Path, environment: Mapping[str, 
         raise UsageError(f"[influxdb] ca_file: there is no file {section.ca_file}")
     kind, authority = Kind(section.kind), None if ca_file is None else str(ca_file)
     return Address(section.url, section.org, section.bucket, token, authority, kind, section.timeout)
+
+
+def _queue(section: Daemon, environment: Mapping[str, str], journal: str | None) -> str:
+    """The address of the queue, by itself that of the journal. The configuration is kept with each run, so no password may stand in it."""
+    said = section.queue.strip()
+    found = environment.get("UPTAKE_QUEUE_URL", "").strip() or said or (journal or "").replace("postgresql+psycopg:", "postgresql:", 1)
+    try:
+        holds_password, schemes = bool(urlsplit(said).password), {urlsplit(url).scheme.partition("+")[0] for url in (said, found) if url}
+    except ValueError as error:
+        raise UsageError(f"[daemon] queue, or UPTAKE_QUEUE_URL, is no address: {error}") from error
+    if holds_password:
+        raise UsageError("[daemon] queue: no password belongs here; put the address into UPTAKE_QUEUE_URL, or the password into PGPASSWORD")
+    if schemes - {"postgresql", "postgres"}:
+        raise UsageError("[daemon] queue, or UPTAKE_QUEUE_URL: write an address as postgresql://user@host/database")
+    if section.engine == "procrastinate" and not found:
+        raise UsageError(
+            '[daemon] engine = "procrastinate" needs a PostgreSQL: name it in [store] url, in [daemon] queue, or in UPTAKE_QUEUE_URL'
+        )
+    return found
 
 
 def _folder(text: str, beside: Path) -> Path:

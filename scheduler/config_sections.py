@@ -78,6 +78,17 @@ class Daemon(Section):
     disk_free: int = Field(default=500, ge=0, description="MB that must stay free; below them nothing new is fetched")
     report: str = Field(default="40 6 * * *", description="when the report is written anew (cron, UTC); empty: never by itself")
     tell: list[str] = Field(default=[], description="addresses that get one mail when a trouble begins (needs [mail])")
+    engine: Literal["embedded", "procrastinate"] = Field(
+        default="embedded", description="who makes the visits: this process alone, or all workers that share a queue on PostgreSQL"
+    )
+    queue: str = Field(
+        default="",
+        description="that queue: postgresql://user@host/database, or UPTAKE_QUEUE_URL; its password: there, in PGPASSWORD or ~/.pgpass",
+    )
+    concurrency: int = Field(default=8, ge=1, le=64, description="visits that one worker makes at once, each to other hosts")
+    dead_after: float = Field(
+        default=60.0, ge=1, description="seconds without a sign of life after which a worker's work is given to others"
+    )
 
 
 class Influxdb(Section):

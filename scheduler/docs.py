@@ -124,6 +124,7 @@ def config_table() -> str:
         "store": configuration.Store,
         "crawl": configuration.Crawl,
         "http": configuration.Http,
+        "daemon": configuration.Daemon,
         "influxdb": configuration.Influxdb,
         "digest": configuration.Digest,
         "mail": configuration.Mail,

@@ -35,6 +35,8 @@ class Duty:
 def duties(settings: Config, journal: Journal) -> list[Duty]:
     """All duties of a configuration."""
     found = [Duty("housekeeping", "50 4 * * *", lambda _now: command(settings, ["vacuum", "--quick"]))]
+    if settings.influxdb is not None and settings.daemon.engine != "embedded":  # else the daemon sends all the time
+        found.append(Duty("send", "* * * * *", lambda _now: asyncio.to_thread(_send, settings, journal)))
     if settings.daemon.report:
         found.append(Duty("report", settings.daemon.report, lambda _now: command(settings, ["report"])))
     if settings.digest.baskets:
@@ -60,6 +62,19 @@ def digest_due(connection: Connection, settings: Config, now: int) -> bool:
     if period is None or born is None or born > period.time:
         return False
     return any(digests.find(connection, digests.DIGEST, basket, period.key) is None for basket in settings.digest.baskets)
+
+
+def _send(settings: Config, journal: Journal) -> str:
+    """Send what waits for the server of ``[influxdb]``."""
+    from storage.influx.sink import Sink
+
+    assert settings.influxdb is not None
+    sink = Sink(journal, settings.influxdb)
+    try:
+        standing = sink.drain()
+        return "" if standing.done else " ".join(standing.words())
+    finally:
+        sink.close()
 
 
 async def _alerts(settings: Config, journal: Journal, now: int) -> str:

@@ -58,6 +58,13 @@ class Setup:
         return [f"source-{self.name}", *hosts(self.source, self.endpoints)]
 
 
+def counts_something(setup: Setup, now: int) -> bool:
+    """Whether a source has anything to count for these topics. Looks no further than to the first."""
+    topics = setup.topics.values()
+    first = any(setup.source.slots([topic], now, setup.options) for topic in topics)
+    return first or bool(setup.source.slots(topics, now, setup.options))
+
+
 def due(connection: Connection, slots: Sequence[Slot]) -> list[Slot]:
     """The slots that have no value yet. One that is held as suspect has one."""
     return [s for s in slots if ledger.point_state(connection, s) not in {State.GOOD, State.SUSPECT}]
@@ -179,9 +186,11 @@ async def backfill(
 ) -> list[Report]:
     """Read a source's own history. ``since`` None: as far as the source goes by itself."""
     async with service.locks.hold(setup.locks):
-        reports = [report for report, _ in await recover(service, setup, now=now, progress=progress)]
+        recovered = await recover(service, setup, now=now, progress=progress)
+        reports = [report for report, _ in recovered]
+        answered = {slot for _, run in recovered if run.kind == ledger.BACKFILL for slot in run.slots}  # just now, by going on
         chosen = [t for t in setup.topics.values() if topics is None or t.key in topics]
-        slots = setup.source.history_plan(chosen, now, since, setup.options)
+        slots = [s for s in setup.source.history_plan(chosen, now, since, setup.options) if s not in answered]
         if slots and not service.stopping:
             reports.append(await _run(service, setup, ledger.BACKFILL, slots, now=now, since=since, progress=progress))
     return reports
@@ -310,15 +319,28 @@ async def preview(service: CrawlService, setup: Setup, *, now: int, topics: Sequ
         return await service.run(setup.source, run, job, manners=_manners(service, setup))
 
 
-async def reparse(service: CrawlService, setup: Setup, *, now: int, since: int | None = None, progress: Progress = silent) -> list[Report]:
+def rereadable(connection: Connection, source: str, since: int | None = None) -> list[ledger.Run]:
+    """The runs of a source that may be read again, oldest first; also those whose responses are no longer kept whole."""
+    return [r for r in ledger.runs(connection, source) if r.finished and not r.rereads and (since is None or r.time >= since)]
+
+
+async def reparse(
+    service: CrawlService,
+    setup: Setup,
+    *,
+    now: int,
+    since: int | None = None,
+    only: Collection[str] | None = None,
+    progress: Progress = silent,
+) -> list[Report]:
     """Read the kept responses again with today's parsers, newest run first. Changed values become revisions.
 
-    Runs whose responses are no longer kept whole are passed over; the last report says how many.
+    Runs whose responses are no longer kept whole are passed over; the last report says how many. ``only``: of these runs.
     """
     reports: list[Report] = []
     async with service.locks.hold(setup.locks):
         with service.journal.read() as connection:
-            runs = [r for r in ledger.runs(connection, setup.name) if r.finished and not r.rereads and (since is None or r.time >= since)]
+            runs = [r for r in rereadable(connection, setup.name, since) if only is None or r.id in only]
             aged = reduced_runs(connection, setup.name)
         for old in reversed([r for r in runs if r.id not in aged]):
             with service.journal.read() as connection:

@@ -30,15 +30,17 @@ LOOKS = 20  # at the lease of another daemon, in its life
 
 
 @contextmanager
-def sole(folder: Path, now: int) -> Iterator[None]:
+def sole(folder: Path, now: int, *, among: bool = False) -> Iterator[None]:
     """Be the only daemon of a store's folder. Raises `UptakeError` where another one is at work.
 
+    ``among``: be one of several that share a plan; only a daemon that wants to be alone is then another one.
     The lock goes with the process, however it ends; the note beside it only says who holds it.
     """
     note = folder / "locks" / "daemon.json"
-    with alone(folder / "locks", "daemon") as mine:
+    with alone(folder / "locks", "daemon", shared=among) as mine:
         if not mine:
-            raise UptakeError(f"{_who(note)} is already at work on {folder}; there can be one daemon for each journal. Stop that one first")
+            whose = "the engine procrastinate cannot join it" if among else "there can be one daemon for each journal"
+            raise UptakeError(f"{_who(note)} is already at work on {folder}; {whose}. Stop that one first")
         try:
             note.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now}), encoding="utf-8")
         except OSError as error:  # a full disk names no file
@@ -46,7 +48,8 @@ def sole(folder: Path, now: int) -> Iterator[None]:
         try:
             yield
         finally:
-            note.unlink(missing_ok=True)
+            if not among or (_note(note).get("pid"), _note(note).get("host")) == (os.getpid(), socket.gethostname()):
+                note.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from scheduler.jobs import counts_something
 from scheduler.schedule import next_time
 from scheduler.visits import Visit
 from storage.periods import moment
@@ -19,7 +20,7 @@ def plan(settings: Config, now: int, late: Sequence[str]) -> str:
     """What is done next and when (UTC), a line for each time."""
     times: dict[int, list[str]] = defaultdict(list)
     for name, setting in settings.sources.items():
-        asked = setting.enabled and setting.source.slots(settings.topics.values(), now, setting.options)
+        asked = setting.enabled and counts_something(settings.setup(name), now)
         if asked and (when := next_time(setting.schedule, now)) is not None:
             times[when].append(name)
     lines = [f"  now               {', '.join(late)}"] if late else []

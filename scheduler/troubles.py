@@ -72,6 +72,8 @@ def told(connection: Connection) -> dict[str, tuple[int, str]]:
 
 def blind(connection: Connection, setup: Setup, after: int) -> list[Trouble]:
     """A source whose last ``after`` collections brought no figure at all."""
+    if any(b.measured for b in absences.recent(connection, setup.name, 1)):
+        return []
     last = absences.recent(connection, setup.name, after)
     if len(last) < after or any(b.measured or not b.finished for b in last):
         return []

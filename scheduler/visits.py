@@ -56,10 +56,22 @@ class Visits:
         self._ended: dict[str, set[Slot]] = defaultdict(set)  # ended for good since the schedule last called
         self._retries: dict[str, int] = defaultdict(int)
 
+    def tries(self, source: str) -> int:
+        """How often in a row a source was tried again because something did not answer."""
+        return self._retries[source]
+
+    def resume(self, setup: Setup, tries: int, since: int | None) -> None:
+        """Go on from visits of another process: after so many tries, and knowing what ended for good in collections ``since`` a time."""
+        self._retries[setup.name] = tries
+        if since is not None:
+            with self.service.journal.read() as connection:
+                lost = absences.lost(connection, setup.name, since - LOOK_BACK, asked=since)
+            self._ended[setup.name] = {e.slot for e in lost if e.reason not in PASSING | ASKED_TO_WAIT}
+
     def due(self, setup: Setup, schedule: str) -> bool:
         """Whether a source's schedule called since it was last visited, or something passes by that must be looked at."""
         now = self._clock()
-        if not setup.source.slots(setup.topics.values(), now, setup.options):
+        if not jobs.counts_something(setup, now):
             return False  # no topic has a name there
         with self.service.journal.read() as connection:
             last = catchup.last_visit(connection, setup.name)

@@ -120,6 +120,9 @@ class Watch:
             logger.warning("%s", trouble.text)
         for key in over:
             logger.info("over: %s", key)
+        self._changed(began, over)
+
+    def _changed(self, began: Sequence[Trouble], over: Sequence[str]) -> None:
         if began:
             self._tell(began)
         if began or over:

@@ -32,12 +32,17 @@ def last_slots(connection: Connection, source: str, series: Iterable[Series], si
     return found
 
 
-def lost(connection: Connection, source: str, since: int) -> list[ledger.End]:
-    """Slots of collections at or after ``since`` that ended without a number and have none still, with how they ended."""
+def lost(connection: Connection, source: str, since: int, asked: int | None = None) -> list[ledger.End]:
+    """Slots of collections at or after ``since`` that ended without a number and have none still, with how they ended.
+
+    ``asked``: only of collections that were begun at that time or later.
+    """
     found: dict[Slot, ledger.End] = {}
     query = select(schema.runs).where(
         schema.runs.c.source == source, schema.runs.c.kind == ledger.COLLECT, schema.runs.c.last_slot >= since
     )
+    if asked is not None:
+        query = query.where(schema.runs.c.time >= asked)
     ends = schema.slot_ends
     troubled = select(ends.c.run).where(ends.c.outcome == str(Outcome.MISSING))
     for row in connection.execute(query.where(schema.runs.c.id.in_(troubled)).order_by(schema.runs.c.seq)).all():
@@ -70,7 +75,7 @@ def recent(connection: Connection, source: str, count: int) -> list[Brief]:
     found = []
     for row in connection.execute(query.order_by(schema.runs.c.seq.desc()).limit(count)).all():
         spoken = connection.scalar(select(func.count()).where(ends.c.run == row.id, ends.c.outcome == str(Outcome.MISSING)))
-        planned = len(ledger.unpack(row.plan, source))
+        planned = ledger.size(row.plan)
         found.append(Brief(row.id, row.time, planned, planned - int(spoken or 0), row.finished_seq is not None))
     return found
 

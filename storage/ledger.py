@@ -79,6 +79,11 @@ def unpack(plan: bytes, source: str) -> tuple[Slot, ...]:
     )
 
 
+def size(plan: bytes) -> int:
+    """The number of slots of a plan."""
+    return len(json.loads(zlib.decompress(plan)))
+
+
 def snapshot(tx: Transaction, config: str) -> int:
     """Keep a configuration's text once; the id of its row."""
     digest = hashlib.sha256(config.encode()).hexdigest()

@@ -158,11 +158,11 @@ class Series:
                     f"label {key} of {self.metric} has the value {value!r}:"
                     " it must not be empty, begin or end with a space, or hold ; or a line break"
                 )
-        if len(dict(self.labels)) != len(self.labels):
+        if len(self.labels) > 1 and len(dict(self.labels)) != len(self.labels):
             raise UsageError(f"{self.metric} has a label twice: {labels_text(self.labels)}")
         if self.topic != self.topic.strip() or any(c in self.topic for c in "\n\r\0"):
             raise UsageError(f"topic {self.topic!r} of {self.metric}: it must not begin or end with a space or hold a line break")
-        if list(self.labels) != sorted(self.labels):
+        if len(self.labels) > 1 and list(self.labels) != sorted(self.labels):
             object.__setattr__(self, "labels", tuple(sorted(self.labels)))
 
     @classmethod

@@ -19,7 +19,7 @@ class _InOrder(TyperGroup):
 
 ORDER = [
     *("demo", "quickstart", "init", "add", "check", "sources", "plan"),
-    *("run", "serve", "collect", "backfill", "import", "reparse"),
+    *("run", "worker", "workers", "serve", "collect", "backfill", "import", "reparse"),
     *("report", "trends", "compare", "digest", "papers", "status", "trace", "export"),
     *("note", "confirm", "reject"),
     *("influx", "backup", "migrate", "vacuum"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scheduler.cli.app import app
-from scheduler.cli.common import Json, Progress, config, counted, moment, now, print_json, tell_terms, writing
+from scheduler.cli.common import Json, Progress, config, counted, moment, now, print_json, reading, tell_terms, writing
 from scheduler.words import WORDS
 from storage.model import UptakeError, UsageError
 
@@ -57,6 +57,7 @@ def backfill(
         str | None, typer.Option("--since", metavar="DATE", help="How far back; else as far as it is usual for the source.")
     ] = None,
     topic: Annotated[list[str] | None, typer.Option("--topic", metavar="T", help="Only this topic; may be given again.")] = None,
+    spread: Annotated[bool, typer.Option("--spread", help="In pieces, by the workers of the engine procrastinate.")] = False,
     json: Json = False,
 ) -> int:
     """Read history, where the source has one.
@@ -79,6 +80,12 @@ def backfill(
     async def work(service: CrawlService, setup: Setup, progress: Progress) -> list[Report]:
         return await jobs.backfill(service, setup, now=when, since=start, topics=topic, progress=progress)
 
+    if spread:
+        from scheduler.cli.cluster import spread_out
+        from scheduler.engines.queue.spread import backfill_pieces
+
+        keys = [t.key for t in setups[0].topics.values() if setups[0].source.name_of(t) is not None and (not topic or t.key in topic)]
+        return spread_out(settings, list(backfill_pieces(setups[0].name, keys, start, when)), as_json=json)
     return crawl(settings, setups, work, as_json=json)
 
 
@@ -86,6 +93,7 @@ def backfill(
 def reparse(
     source: Annotated[str | None, typer.Argument(help="Only this source; else all.")] = None,
     since: Annotated[str | None, typer.Option("--since", metavar="DATE", help="Only runs since then.")] = None,
+    spread: Annotated[bool, typer.Option("--spread", help="In pieces, by the workers of the engine procrastinate.")] = False,
     json: Json = False,
 ) -> int:
     """Read the kept responses again with newer parsers.
@@ -103,6 +111,13 @@ def reparse(
         return await jobs.reparse(service, setup, now=when, since=start, progress=progress)
 
     setups = chosen(settings, [source] if source else None, even_off=True)
+    if spread:
+        from scheduler.cli.cluster import spread_out
+        from scheduler.engines.queue.spread import reparse_pieces
+
+        with reading(settings, own="what was asked for") as journal, journal.read() as connection:
+            runs = {s.name: [r.id for r in jobs.rereadable(connection, s.name, start)] for s in setups}
+        return spread_out(settings, [p for name, ids in runs.items() for p in reparse_pieces(name, ids, when)], as_json=json)
     return crawl(settings, setups, work, as_json=json)
 
 

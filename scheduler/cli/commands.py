@@ -1,6 +1,7 @@
 """Imports every module that registers commands."""
 
 from scheduler.cli import (
+    cluster,
     collecting,
     demo,
     digest,
@@ -19,6 +20,7 @@ from scheduler.cli import (
 )
 
 __all__ = [
+    "cluster",
     "collecting",
     "demo",
     "digest",

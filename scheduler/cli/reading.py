@@ -10,13 +10,16 @@ import typer
 
 from scheduler.cli.app import app
 from scheduler.cli.common import AsOf, Json, Until, config, counted, moment, now, print_json, reading, sequence_at, size, table, until_end
-from storage.model import Series, UsageError
+from storage.model import Series, UptakeError, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from crawlers.uploads import Waiting
     from scheduler.config import Config
+    from scheduler.engines.queue.roster import Roster
     from storage.exports import Selection
+    from storage.influx.standing import Standing
 
 
 @app.command()
@@ -47,11 +50,14 @@ def status(
             found = gather(connection, settings.store, now=now() if end is None else end, weeks=weeks, as_of=sequence)
             sending = None if settings.influxdb is None else standing_of(connection, settings.influxdb.feed, now())
             lasting = told(connection)
-    daemon = running(settings.store)
+    daemon, shared = running(settings.store), _shared(settings)
     undelivered = None if settings.elsewhere is None else waiting(settings.keep)
     if json:
-        doing = {"running": daemon is not None, "process": (daemon or {}).get("pid"), "since": iso(_since(daemon)) or None}
+        doing: dict[str, object] = {"running": daemon is not None, "process": (daemon or {}).get("pid")}
+        doing["since"] = iso(_since(daemon)) or None
         doing["troubles"] = [{"what": key, "since": iso(when), "text": text} for key, (when, text) in lasting.items()]
+        if shared is not None:
+            doing |= {"running": any(w.plans for w in shared.living), "queue": shared.to_dict()}
         kept = {"at": settings.keep.where, "waiting_files": undelivered.files if undelivered else 0}
         kept["waiting_bytes"] = undelivered.bytes if undelivered else 0
         print_json(found.to_dict() | {"responses": kept, "influxdb": sending.to_dict() if sending else None, "daemon": doing})
@@ -79,14 +85,39 @@ def status(
         typer.echo(f"{source}: newest figure seen {iso(seen)}")
     if found.unfinished:
         typer.echo(f"Cut off and to be gone on with by the next `uptake collect`: {', '.join(found.unfinished)}")
+    _tell_others(settings, sending, undelivered, shared, daemon)
+    typer.echo(f"{counted(found.figures, 'figure')} in {found.series:,} series; {_sizes(found.sizes)}")
+
+
+def _tell_others(
+    settings: Config, sending: Standing | None, undelivered: Waiting | None, shared: Roster | None, daemon: dict[str, object] | None
+) -> None:
+    """What stands elsewhere: the server of series, the store of responses, and who is at work."""
+    from storage.periods import iso
+
     for words in sending.words() if sending else []:
         typer.echo(words)
     if undelivered is not None:
         left = f"{counted(undelivered.files, 'file')} ({size(undelivered.bytes)})" if undelivered.files else "none"
         typer.echo(f"Raw responses are kept at {settings.keep.where}; waiting in {settings.keep.folder} to be brought there: {left}")
-    if daemon is not None:
+    if shared is not None:
+        typer.echo(shared.line)
+    elif daemon is not None:
         typer.echo(f"`uptake run` is at work since {iso(_since(daemon))} (process {daemon.get('pid')})")
-    typer.echo(f"{counted(found.figures, 'figure')} in {found.series:,} series; {_sizes(found.sizes)}")
+
+
+def _shared(settings: Config) -> Roster | None:
+    """Who shares the plan, with the engine procrastinate; nothing where its queue cannot be asked."""
+    if settings.daemon.engine != "procrastinate":
+        return None
+    from scheduler.cli.running import with_engine
+    from scheduler.engines.queue.roster import read
+
+    try:
+        return read(with_engine(settings, "").queue, settings.daemon.dead_after)
+    except UptakeError as error:
+        typer.echo(f"TROUBLE: {error}", err=True)
+        return None
 
 
 def _since(daemon: dict[str, object] | None) -> int | None:

@@ -90,7 +90,7 @@ def prepare() -> None:
 
 
 def child(order: dict[str, Any]) -> int:
-    import scheduler.daemon
+    import scheduler.engines.work
     import scheduler.once
 
     global _clock  # noqa: PLW0603  # a process has one clock
@@ -107,7 +107,7 @@ def child(order: dict[str, Any]) -> int:
         NO_NAMES.append(Path(order["no_names"]))
     if order.get("alone") and ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):
         raise OSError(ctypes.get_errno(), "no network of its own could be made")
-    for module in (scheduler.daemon, scheduler.once):  # programs of their own, by the real clock; they have their own tests
+    for module in (scheduler.engines.work, scheduler.once):  # programs of their own, by the real clock; they have their own tests
         setattr(module, "duties", lambda *_: [])  # noqa: B010
     if order.get("busy"):
         from storage.journal import Journal
