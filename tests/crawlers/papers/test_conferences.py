@@ -12,7 +12,8 @@ import pytest
 from crawlers.engine import CrawlService
 from crawlers.papers import text
 from crawlers.papers.editions import Edition
-from crawlers.papers.library import FOLDER, Library
+from crawlers.papers.library import Library
+from crawlers.papers.shelf import FOLDER
 from crawlers.papers.text import State
 from crawlers.spiders.papers.conferences import Conferences
 from crawlers.warc import files_of, records
