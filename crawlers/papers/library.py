@@ -1,4 +1,5 @@
-"""Kept texts: one SQLite file an edition in the store's folder ``library``, so that a new topic or rule costs no request.
+"""Kept texts, so that a new topic or rule costs no request: a file of SQLite for each edition in the store's folder ``library``,
+or tables beside a journal on PostgreSQL, where whoever goes on with an edition finds what others have read.
 
 A paper's row holds its place in the listing, what became of its PDF, the PDF's digest, and the text, compressed. A row is
 written when its PDF has been read, so that an interrupted edition goes on where it was.
@@ -7,26 +8,27 @@ written when its PDF has been read, so that an interrupted edition goes on where
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from pathlib import Path
+
+from sqlalchemy import func, insert, inspect, select, text
 
 from crawlers.papers.editions import Edition, Listed
+from crawlers.papers.shelf import AT_ONCE, Place, at, listings, nothing, papers, prepare
 from crawlers.papers.text import WORDS, Extraction, State, unpack
-from storage.model import Capture, ParseError, UsageError
+from storage.model import Capture, ParseError
+from storage.periods import DAY
 
-FOLDER = "library"
 TRIES = 3  # days on which a paper is asked for before it is given up
 MAY_GO = 0.01  # share of a listing's papers that may be withdrawn at once; more, and part of the listing is missing
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS papers (id TEXT PRIMARY KEY, place INTEGER NOT NULL, title TEXT NOT NULL, pdf TEXT NOT NULL,
-  affiliations TEXT NOT NULL, listed INTEGER NOT NULL DEFAULT 1, state TEXT NOT NULL DEFAULT 'waiting', detail TEXT NOT NULL DEFAULT '',
-  tries INTEGER NOT NULL DEFAULT 0, at INTEGER, url TEXT NOT NULL DEFAULT '', sha256 TEXT NOT NULL DEFAULT '',
-  pages INTEGER NOT NULL DEFAULT 0, kept BLOB) STRICT;
-CREATE TABLE IF NOT EXISTS listing (read_at INTEGER NOT NULL, papers INTEGER NOT NULL, captures TEXT NOT NULL) STRICT;
-"""
+_LISTED = (
+    "INSERT INTO library_papers (edition, id, place, title, pdf, affiliations, listed) VALUES (:edition, :id, :place, :title, :pdf,"
+    " :affiliations, 1) ON CONFLICT (edition, id) DO UPDATE SET place = excluded.place, title = excluded.title, pdf = excluded.pdf,"
+    " affiliations = excluded.affiliations, listed = 1"
+)
+_p = papers.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +80,21 @@ class Kept:
 class Library:
     """The kept texts of one edition. To be closed. One writer at a time: the source's lock sees to that."""
 
-    def __init__(self, folder: Path, edition: Edition, *, writable: bool = True) -> None:
+    def __init__(self, place: Place, edition: Edition, *, writable: bool = True) -> None:
         self.edition = edition
-        self.path = folder / f"{edition.venue}-{edition.year}.sqlite3"
+        self._opened = ExitStack()
+        self._engine = self._opened.enter_context(at(place, edition, writable=writable))
+        self._key = str(edition)
+        self._mine = _p.edition == self._key
+        self._listed = self._mine & (_p.listed == 1)
         if writable:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.executescript(_SCHEMA)
-        else:
-            if not self.path.exists():
-                raise UsageError(f"no text of {edition} is kept; add it to editions under [sources.conferences] and collect")
-            self._db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+            prepare(self._engine)
+        elif not inspect(self._engine).has_table(papers.name):
+            self.close()
+            raise nothing(edition)
 
     def close(self) -> None:
-        self._db.close()
+        self._opened.close()
 
     def __enter__(self) -> Library:
         return self
@@ -103,36 +104,48 @@ class Library:
 
     # The listing
 
-    def note_listing(self, papers: Sequence[Listed], captures: Sequence[Capture], now: int) -> None:
+    def note_listing(self, found: Sequence[Listed], captures: Sequence[Capture], now: int) -> None:
         """Note what a whole listing names. Raises `ParseError` where papers are missing that were there before."""
-        known = {i for (i,) in self._db.execute("SELECT id FROM papers WHERE listed = 1")}
-        gone = known - {p.id for p in papers}
-        if len(gone) > max(1, MAY_GO * len(known)):
-            raise ParseError(
-                f"the listing of {self.edition} has {len(papers):,} papers and lacks {len(gone):,} of the {len(known):,}"
-                " that it had before: part of it is missing"
-            )
-        sql = (
-            "INSERT INTO papers (id, place, title, pdf, affiliations) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-            " place = excluded.place, title = excluded.title, pdf = excluded.pdf, affiliations = excluded.affiliations, listed = 1"
-        )
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany(sql, [(p.id, n, p.title, p.pdf, json.dumps(p.affiliations)) for n, p in enumerate(papers)])
-        self._db.executemany("UPDATE papers SET listed = 0 WHERE id = ?", [(i,) for i in gone])
-        said = json.dumps([asdict(c) for c in captures])
-        self._db.execute("INSERT INTO listing VALUES (?, ?, ?)", (now, len(papers), said))
-        self._db.execute("COMMIT")
+        with self._engine.begin() as connection:
+            known = set(connection.scalars(select(_p.id).where(self._listed)))
+            gone = known - {p.id for p in found}
+            if len(gone) > max(1, MAY_GO * len(known)):
+                raise ParseError(
+                    f"the listing of {self.edition} has {len(found):,} papers and lacks {len(gone):,} of the {len(known):,}"
+                    " that it had before: part of it is missing"
+                )
+            rows = [
+                {
+                    "edition": self._key,
+                    "id": p.id,
+                    "place": n,
+                    "title": _clean(p.title),
+                    "pdf": p.pdf,
+                    "affiliations": json.dumps(p.affiliations),
+                }
+                for n, p in enumerate(found)
+            ]
+            if rows:
+                connection.execute(text(_LISTED), rows)
+            if gone:
+                connection.execute(papers.update().where(self._mine, _p.id.in_(gone)).values(listed=0))
+            number = connection.scalar(select(func.count()).select_from(listings).where(listings.c.edition == self._key)) or 0
+            said = json.dumps([asdict(c) for c in captures])
+            connection.execute(insert(listings).values(edition=self._key, number=number + 1, read_at=now, papers=len(found), captures=said))
 
     def captures(self) -> tuple[Capture, ...]:
         """The responses that the newest listing was read from."""
-        row = self._db.execute("SELECT captures FROM listing ORDER BY rowid DESC LIMIT 1").fetchone()
-        return tuple(Capture(**c) for c in json.loads(row[0])) if row else ()
+        query = select(listings.c.captures).where(listings.c.edition == self._key).order_by(listings.c.number.desc()).limit(1)
+        with self._engine.connect() as connection:
+            found = connection.scalar(query)
+        return tuple(Capture(**c) for c in json.loads(found)) if found else ()
 
     # Papers
 
     def standing(self) -> Standing:
-        rows = self._db.execute("SELECT state, count(*) FROM papers WHERE listed = 1 GROUP BY state")
-        return Standing(self.edition, Counter({State(state): n for state, n in rows}))
+        query = select(_p.state, func.count()).where(self._listed).group_by(_p.state)
+        with self._engine.connect() as connection:
+            return Standing(self.edition, Counter({State(state): n for state, n in connection.execute(query)}))
 
     @property
     def complete(self) -> bool:
@@ -142,53 +155,55 @@ class Library:
 
     def waiting(self) -> list[Listed]:
         """Papers to be fetched, in the listing's order; those that failed before come last."""
-        rows = self._db.execute(
-            "SELECT id, title, pdf FROM papers WHERE listed = 1 AND state = ? ORDER BY tries, place", (State.WAITING,)
-        ).fetchall()
-        return [Listed(i, title, pdf) for i, title, pdf in rows]
+        query = select(_p.id, _p.title, _p.pdf).where(self._listed, _p.state == str(State.WAITING)).order_by(_p.tries, _p.place)
+        with self._engine.connect() as connection:
+            return [Listed(i, title, pdf) for i, title, pdf in connection.execute(query)]
 
     def fetched_since(self, time: int) -> int:
         """How many papers were asked for since a time."""
-        return int(self._db.execute("SELECT count(*) FROM papers WHERE at >= ?", (time,)).fetchone()[0])
+        with self._engine.connect() as connection:
+            return int(connection.scalar(select(func.count()).where(self._mine, _p.at >= time)) or 0)
 
     def keep(self, identifier: str, found: Extraction, now: int, *, url: str = "", sha256: str = "") -> None:
         """Note what became of a paper's PDF, with its text."""
-        self._db.execute(
-            "UPDATE papers SET state = ?, detail = ?, at = ?, url = ?, sha256 = ?, pages = ?, kept = ? WHERE id = ?",
-            (found.state, found.detail, now, url, sha256, found.pages, found.kept or None, identifier),
-        )
+        values = {"state": str(found.state), "detail": _clean(found.detail), "at": now, "url": url, "sha256": sha256, "pages": found.pages}
+        with self._engine.begin() as connection:
+            connection.execute(papers.update().where(self._mine, _p.id == identifier).values(**values, kept=found.kept or None))
 
     def miss(self, identifier: str, detail: str, now: int) -> None:
         """Note that a paper could not be fetched this time; after a few days it is given up."""
-        self._db.execute(
-            "UPDATE papers SET tries = tries + (at IS NULL OR at / 86400 <> ?1 / 86400), at = ?1, detail = ?2 WHERE id = ?3",
-            (now, detail, identifier),
-        )
-        sql = "UPDATE papers SET state = ? WHERE id = ? AND state = ? AND tries >= ?"
-        self._db.execute(sql, (State.UNFETCHED, identifier, State.WAITING, TRIES))
+        this = self._mine & (_p.id == identifier)
+        with self._engine.begin() as connection:
+            tries, at, state = connection.execute(select(_p.tries, _p.at, _p.state).where(this)).one()
+            tries += at is None or at // DAY != now // DAY
+            given_up = state == State.WAITING and tries >= TRIES
+            became = str(State.UNFETCHED) if given_up else state
+            connection.execute(papers.update().where(this).values(tries=tries, at=now, detail=_clean(detail), state=became))
 
     def unreadable(self) -> list[tuple[str, State, str]]:
         """Title, state and detail of the papers that gave no text, in the listing's order."""
-        sql = "SELECT title, state, detail FROM papers WHERE listed = 1 AND state NOT IN (?, ?) ORDER BY place"
-        return [(title, State(state), detail) for title, state, detail in self._db.execute(sql, (State.READ, State.WAITING))]
+        without = _p.state.not_in([str(State.READ), str(State.WAITING)])
+        query = select(_p.title, _p.state, _p.detail).where(self._listed, without).order_by(_p.place)
+        with self._engine.connect() as connection:
+            return [(title, State(state), detail) for title, state, detail in connection.execute(query)]
 
     def texts(self) -> Iterator[Kept]:
         """All papers that were read, in the listing's order."""
-        sql = "SELECT id, title, url, sha256, affiliations, kept FROM papers WHERE listed = 1 AND state = ? ORDER BY place"
-        for identifier, title, url, sha256, affiliations, kept in self._db.execute(sql, (State.READ,)):
-            front, text = unpack(kept)
-            yield Kept(identifier, title, url, sha256, tuple(json.loads(affiliations)), front, text)
+        query = (
+            select(_p.id, _p.title, _p.url, _p.sha256, _p.affiliations, _p.kept)
+            .where(self._listed, _p.state == str(State.READ))
+            .order_by(_p.place)
+            .execution_options(yield_per=AT_ONCE)
+        )
+        with self._engine.connect() as connection:
+            for identifier, title, url, sha256, affiliations, kept in connection.execute(query):
+                front, whole = unpack(kept)
+                yield Kept(identifier, title, url, sha256, tuple(json.loads(affiliations)), front, whole)
 
 
-def editions_in(folder: Path) -> list[Edition]:
-    """The editions of which something is kept, newest first."""
-    found = []
-    for path in folder.glob("*.sqlite3"):
-        try:
-            found.append(Edition.read(path.stem))
-        except UsageError:
-            continue  # somebody else's file
-    return sorted(found, key=lambda e: (-e.year, e.venue))
+def _clean(said: str) -> str:
+    """Text without what PostgreSQL keeps in no text, for both alike."""
+    return said.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-__all__ = ["FOLDER", "Kept", "Library", "Standing", "editions_in"]
+__all__ = ["Kept", "Library", "Standing"]

@@ -17,8 +17,9 @@ from crawlers.job import Job
 from crawlers.keywords import Keywords
 from crawlers.papers import rules as paper_rules
 from crawlers.papers.editions import Edition
-from crawlers.papers.library import FOLDER, Library, editions_in
+from crawlers.papers.library import Library
 from crawlers.papers.plan import beside, compared, value_of
+from crawlers.papers.shelf import FOLDER, editions_in
 from crawlers.papers.tally import tally
 from crawlers.papers.text import Extraction, Limits, Reader
 from crawlers.papers.work import Work

@@ -163,14 +163,15 @@ def _columns(rules: list[Rule], keywords: dict[str, Keywords]) -> list[str]:
 
 
 def _folder(settings: Config) -> Path:
-    from crawlers.papers.library import FOLDER
+    from crawlers.papers.shelf import FOLDER
 
     return settings.store / FOLDER
 
 
 def _kept(settings: Config) -> list[Edition]:
     """The editions of which a listing was read."""
-    from crawlers.papers.library import Library, editions_in
+    from crawlers.papers.library import Library
+    from crawlers.papers.shelf import editions_in
 
     found = []
     for edition in editions_in(_folder(settings)):

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from crawlers.catalog import sources
-from crawlers.papers.library import FOLDER
+from crawlers.papers.shelf import FOLDER
 from crawlers.spiders.papers.conferences import ON_THE_WAY
 from scheduler.demo.servers.proceedings import FakeProceedings, Paper, encrypted, pdf
 from storage import frames, ledger
@@ -107,7 +107,7 @@ def came_of(folder: Path) -> dict[str, Any]:
     (library,) = (folder / "data" / FOLDER).glob("*.sqlite3")
     texts = sqlite3.connect(library)
     try:
-        papers = texts.execute("SELECT id, state, sha256, pages, kept, listed, tries FROM papers ORDER BY id").fetchall()
+        papers = texts.execute("SELECT id, state, sha256, pages, kept, listed, tries FROM library_papers ORDER BY id").fetchall()
         assert texts.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     finally:
         texts.close()

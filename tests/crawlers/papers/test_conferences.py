@@ -13,7 +13,8 @@ from crawlers.engine import CrawlService
 from crawlers.keep import files_of
 from crawlers.papers import text
 from crawlers.papers.editions import Edition
-from crawlers.papers.library import FOLDER, Library
+from crawlers.papers.library import Library
+from crawlers.papers.shelf import FOLDER
 from crawlers.papers.text import State
 from crawlers.spiders.papers.conferences import Conferences
 from crawlers.warc import records
