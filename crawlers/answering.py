@@ -20,6 +20,7 @@ from crawlers.declarations import Preview, Reading
 from crawlers.job import Job, Mode
 from crawlers.outcomes import outcome_of
 from crawlers.politeness import Pacing
+from storage.journal import Journal
 from storage.model import Capture, Event, Missing, Observation, ParseError, Reason, Remember, Slot, Topic
 from storage.periods import iso
 
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 class Sink(Protocol):
     """What takes a crawl's readings: `crawlers.recorder.Recorder`."""
 
+    journal: Journal
     halted: bool
 
     def fail(self, error: Exception) -> None: ...

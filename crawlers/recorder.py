@@ -64,7 +64,7 @@ class Recorder:
     ) -> None:
         self.tally = Tally(len(slots))
         self.previews: list[Preview] = []
-        self._journal, self._writer, self._run, self._tape, self._clock = journal, writer, run, tape, clock
+        self.journal, self._writer, self._run, self._tape, self._clock = journal, writer, run, tape, clock
         self._grip = grip
         self._mode, self._reparse_of, self._progress, self._halt = mode, run.rereads, progress, halt
         self._kinds: dict[str, Kind] = {row.metric.name: row.metric.kind for row in source.counts}
@@ -128,7 +128,7 @@ class Recorder:
     def _writing(self) -> Iterator[Transaction]:
         """A transaction of this run, with its responses on the disk, that is committed only while the run is this worker's."""
         self._tape.writer.sync()
-        with self._journal.write(now=self._clock(), run=self._run.id) as tx:
+        with self.journal.write(now=self._clock(), run=self._run.id) as tx:
             self._grip.guard(tx.connection)
             yield tx
 

@@ -26,6 +26,7 @@ from typing import Any
 from crawlers.keep import Keep
 from crawlers.locks import alone
 from crawlers.object_store import ObjectStore, store_at
+from crawlers.papers import shelf
 from crawlers.reduced import settle
 from scheduler import backup_files as files
 from scheduler.backup_check import ELSEWHERE, MANIFEST, absent, list_elsewhere
@@ -140,7 +141,7 @@ def _made(
         carried, names = carried + fetched, names | more
     names |= {name for name in found.elsewhere if (target / CAPTURES / name).exists()}  # of a former one that brought them
     away = {name: entry for name, entry in found.elsewhere.items() if name not in names}
-    editions = _library(store / LIBRARY, target / LIBRARY)
+    editions = _library(store / LIBRARY, target / LIBRARY) if url is None else _library_of_server(store, url, fresh, target / LIBRARY)
     with Journal.open(fresh) as journal, journal.read() as connection:
         missing = set(absent(connection, target / CAPTURES, away)) - set(found.lost)
     if missing:
@@ -180,6 +181,17 @@ RESTORE = (
     " (the one in here is a copy of it; secrets are in none of the two). A url under [store], of a journal on PostgreSQL, is to be taken"
     " out; `uptake migrate` then brings the journal there again, into an empty database. `uptake status` shows whether all is there."
 )
+
+
+def _library_of_server(store: Path, url: str, fresh: Path, target: Path) -> int:
+    """As `_library`, of texts that are beside a journal on a server: each edition becomes a file."""
+    with Journal.open(store, url) as journal:
+        shelf.copy(shelf.place_of(journal), fresh / LIBRARY)
+    made = sorted((fresh / LIBRARY).glob("*.sqlite3"))
+    for path in made:
+        target.mkdir(parents=True, exist_ok=True)
+        path.replace(target / path.name)
+    return len(made)
 
 
 def _library(store: Path, target: Path) -> int:

@@ -18,7 +18,8 @@ from storage.journal import Journal
 from tests.fakes.postgres import Postgres
 
 TEMPLATE = "uptake_empty"
-CLEAR = "DO $$ DECLARE t text; BEGIN " + " ".join(f"DELETE FROM {table.name};" for table in schema.metadata.sorted_tables) + " END $$"
+CLEAR = "DO $$ BEGIN " + " ".join(f"DELETE FROM {table.name};" for table in schema.metadata.sorted_tables) + " END $$"
+CLEAR_TEXTS = "DROP TABLE IF EXISTS library_papers, library_listings"
 
 
 class Databases:
@@ -42,11 +43,17 @@ class Databases:
             self._used[key] = self._free.pop()
         return self.server.url(self._used[key])
 
+    def share(self, folder: Path, other: Path) -> None:
+        """Let a second folder, of another machine say, have the journal of a first."""
+        self.url(folder)
+        self._used[os.path.realpath(other)] = self._used[os.path.realpath(folder)]
+
     def release(self, folder: Path | None = None) -> None:
         """Empty the database of a folder that is no longer needed, or those of all."""
         for key in list(self._used) if folder is None else [os.path.realpath(folder)]:
-            if (name := self._used.pop(key, None)) is not None:
-                self.server.execute(CLEAR, database=name)
+            name = self._used.pop(key, None)
+            if name is not None and name not in self._used.values():
+                self.server.execute(CLEAR, CLEAR_TEXTS, database=name)
                 self._free.append(name)
 
 

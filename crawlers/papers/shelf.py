@@ -12,6 +12,7 @@ from sqlalchemy.pool import QueuePool
 
 from crawlers.papers.editions import Edition
 from crawlers.papers.text import State
+from storage.journal import Journal
 from storage.model import UsageError
 
 FOLDER = "library"
@@ -49,6 +50,13 @@ listings = Table(
     Column("papers", BigInteger, nullable=False),
     Column("captures", Text, nullable=False),
 )
+
+
+def place_of(journal: Journal) -> Place:
+    """Where the texts of a journal's store are."""
+    if journal.url is None:
+        return journal.folder / FOLDER
+    return journal.writers if journal.writable else journal.readers
 
 
 def nothing(edition: Edition) -> UsageError:
@@ -109,7 +117,7 @@ def editions_in(place: Place) -> list[Edition]:
 
 
 def copy(source: Place, target: Place) -> int:
-    """Copy what is kept of all editions to a place where nothing is kept of them. Gives the number of papers."""
+    """Copy what is kept of all editions to another place, in place of what is kept of them there. Gives the number of papers."""
     total = 0
     for edition in editions_in(source):
         with at(source, edition) as old, at(target, edition) as new:
@@ -117,6 +125,7 @@ def copy(source: Place, target: Place) -> int:
             for table in (papers, listings):
                 query = select(table).where(table.c.edition == str(edition)).execution_options(yield_per=AT_ONCE)
                 with old.connect() as reading, new.begin() as writing:
+                    writing.execute(table.delete().where(table.c.edition == str(edition)))
                     for rows in reading.execute(query).mappings().partitions():
                         writing.execute(insert(table), [dict(row) for row in rows])
                         total += len(rows) if table is papers else 0
@@ -136,4 +145,4 @@ def at(place: Place, edition: Edition, *, writable: bool = True) -> Iterator[Eng
         engine.dispose()
 
 
-__all__ = ["AT_ONCE", "FOLDER", "Place", "at", "copy", "editions_in", "listings", "nothing", "papers", "prepare"]
+__all__ = ["AT_ONCE", "FOLDER", "Place", "at", "copy", "editions_in", "listings", "nothing", "papers", "place_of", "prepare"]

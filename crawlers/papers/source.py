@@ -19,7 +19,7 @@ from crawlers.papers import rules as paper_rules
 from crawlers.papers.editions import Edition
 from crawlers.papers.library import Library
 from crawlers.papers.plan import beside, compared, value_of
-from crawlers.papers.shelf import FOLDER, editions_in
+from crawlers.papers.shelf import FOLDER, Place, editions_in, place_of
 from crawlers.papers.tally import tally
 from crawlers.papers.text import Extraction, Limits, Reader
 from crawlers.papers.work import Work
@@ -115,8 +115,8 @@ class PaperSource(SourceSpider):
 
     async def _count_again(self, these: set[Slot]) -> None:
         """Count complete editions anew because some topic's keywords changed; this run's own slots are counted anyway."""
-        for edition in editions_in(self._folder):
-            with Library(self._folder, edition) as library:
+        for edition in editions_in(self._place):
+            with Library(self._place, edition) as library:
                 if library.complete:
                     planned_now = self.slots(self.job.topics.values(), self.job.now, {**self.job.options, "editions": [str(edition)]})
                     await self._deliver(await self._counted(Work(edition, [s for s in planned_now if s not in these], library)))
@@ -131,8 +131,8 @@ class PaperSource(SourceSpider):
     def _fetched_since(self, time: int) -> int:
         """How many papers of any edition were asked for since a time."""
         total = 0
-        for edition in editions_in(self._folder):
-            with Library(self._folder, edition) as library:
+        for edition in editions_in(self._place):
+            with Library(self._place, edition) as library:
                 total += library.fetched_since(time)
         return total
 
@@ -163,8 +163,10 @@ class PaperSource(SourceSpider):
         return reading.result()
 
     @property
-    def _folder(self) -> Path:
-        """Where texts are kept: in the store, beside the captures. Without a store (``scrapy crawl``) only for this crawl."""
+    def _place(self) -> Place:
+        """Where texts are kept: with the journal. Without a store (``scrapy crawl``) only for this crawl."""
+        if self.recorder is not None and self.recorder.journal.url is not None:
+            return place_of(self.recorder.journal)
         if self.tape is not None:
             return self.tape.folder.parent / FOLDER
         if self._nowhere is None:

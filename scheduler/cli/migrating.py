@@ -36,10 +36,12 @@ def migrate(
     new was measured. Raw responses and reports stay in the folder of [store] path. Stop `uptake run` first; a password goes into
     PGPASSWORD or a file that PGPASSFILE names, not into the URL. Example: uptake migrate --to postgresql+psycopg://uptake@db.example.org/uptake
     """
+    from crawlers.papers import shelf
     from storage import moving
     from storage.journal import Journal
 
     settings = config()
+    papers = 0
     with ExitStack() as stack:
         bar = stack.enter_context(Progress(quiet=json))
         if not check:
@@ -51,6 +53,7 @@ def migrate(
             found = moving.compare(source, target, bar)
         else:
             target = stack.enter_context(Journal.open(folder, url, writable=True))
+            papers = shelf.copy(shelf.place_of(source), shelf.place_of(target))  # first, as it can be done again
             found = moving.move(source, target, bar)
         names = source.name, target.name
     equal = all(each.equal for each in found)
@@ -59,6 +62,7 @@ def migrate(
     else:
         _tell(found, names)
         if not check:
+            typer.echo(f"Papers' texts that came along: {papers:,}")
             typer.echo(f"\n{_next_step(settings, folder, url)}")
     return int(not equal)
 
@@ -143,7 +147,7 @@ def _next_step(settings: Config, folder: Path, url: str | None) -> str:
     )
     former = settings.store_url is not None and url is None
     rest = (
-        "\nand take out url and url_file (or UPTAKE_STORE_URL); copy the folders captures, library and reports there if it is a new folder"
+        "\nand take out url and url_file (or UPTAKE_STORE_URL); copy the folders captures and reports there if it is a new folder"
         if former
         else "\nThe former journal stays where it is; remove it when you are content."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from crawlers.keywords import Keywords
     from crawlers.papers.editions import Edition
     from crawlers.papers.rules import Rule, Rules
+    from crawlers.papers.shelf import Place
     from crawlers.papers.tally import Tally
     from scheduler.config import Config
 
@@ -45,7 +47,7 @@ def overview(context: typer.Context, json: Json = False) -> None:
     wanted = [e for e in _chosen_by(settings) if e not in kept]
     documents = []
     for edition in kept:
-        with Library(_folder(settings), edition, writable=False) as library:
+        with Library(_place(settings), edition, writable=False) as library:
             standing, unreadable = library.standing(), library.unreadable()
         states = {str(state): n for state, n in sorted(standing.states.items())}
         bad = [{"title": title, "state": str(state), "detail": detail} for title, state, detail in unreadable]
@@ -162,10 +164,19 @@ def _columns(rules: list[Rule], keywords: dict[str, Keywords]) -> list[str]:
     return list(named) or list(keywords)
 
 
-def _folder(settings: Config) -> Path:
+def _place(settings: Config) -> Place:
     from crawlers.papers.shelf import FOLDER
 
-    return settings.store / FOLDER
+    return settings.store / FOLDER if settings.store_url is None else _beside(settings.store, settings.store_url)
+
+
+@cache
+def _beside(folder: Path, url: str) -> Place:
+    """Of a journal on a server; closed with the process."""
+    from crawlers.papers.shelf import place_of
+    from storage.journal import Journal
+
+    return place_of(Journal.open(folder, url))
 
 
 def _kept(settings: Config) -> list[Edition]:
@@ -174,8 +185,8 @@ def _kept(settings: Config) -> list[Edition]:
     from crawlers.papers.shelf import editions_in
 
     found = []
-    for edition in editions_in(_folder(settings)):
-        with Library(_folder(settings), edition, writable=False) as library:
+    for edition in editions_in(_place(settings)):
+        with Library(_place(settings), edition, writable=False) as library:
             found += [edition] * bool(library.standing().listed)
     return found
 
@@ -226,5 +237,5 @@ def _tally(settings: Config, edition: Edition, keywords: dict[str, Keywords], ru
     from crawlers.papers.tally import tally
 
     among = compared(list(keywords), _option(settings, "compare"))
-    with Library(_folder(settings), edition, writable=False) as library:
+    with Library(_place(settings), edition, writable=False) as library:
         return tally(library, keywords, rules, known, among=among)

@@ -148,7 +148,7 @@ class Conferences(PaperSource):
             edition = Edition(dict(slot.series.labels)["venue"], moment(slot.time).year)
             by_edition.setdefault(edition, []).append(slot)
         for edition, its in by_edition.items():
-            work = Work(edition, its, Library(self._folder, edition))
+            work = Work(edition, its, Library(self._place, edition))
             self._works.append(work)
             if work.library.complete or self.job.replay_only is not None:
                 work.told = True

@@ -24,6 +24,7 @@ from scheduler.trace import trace
 from storage.journal import Journal
 from storage.model import Bound, Series, Topic, UsageError
 from storage.periods import DAY, read_time
+from tests.databases import Databases
 from tests.fakes import frail_worker
 from tests.fakes.kept import kept
 from tests.harness import Harness
@@ -222,6 +223,20 @@ def test_an_edition_is_read_over_several_days_and_counted_when_it_is_whole(site:
             assert all(f"{read} of 25 read; {25 - read} still to be read" in e.detail for e in h.ends())
     assert h.values() == {series: {YEAR: value} for series, value in expected(papers).items()}
     assert len(site.pdfs()) == len({a.path for a in site.pdfs()}) == 25
+
+
+@pytest.mark.usefixtures("on_postgres")
+def test_workers_without_a_common_disk_share_an_edition(site: FakeProceedings, tmp_path: Path, postgres_databases: Databases) -> None:
+    papers = site.add("CVPR 2026", planted(25, "P{}_CVPR_2026_paper"))
+    here, there = tmp_path / "here", tmp_path / "there"
+    postgres_databases.share(here, there)
+    for day, folder in enumerate((here, there, here)):
+        h = harness(folder, site, rules=RULES, papers_per_day=10)
+        h.collect(NOW + day * DAY)
+        assert len(site.pdfs()) == len({a.path for a in site.pdfs()}) == min(25, 10 * (day + 1)), "no paper is fetched twice"
+    assert h.values() == {series: {YEAR: value} for series, value in expected(papers).items()}
+    assert not (here / FOLDER).exists()
+    assert not (there / FOLDER).exists()
 
 
 def test_captures_hold_no_pdf_but_its_checksum(site: FakeProceedings, tmp_path: Path) -> None:
