@@ -22,7 +22,9 @@ HOLDERS: Mapping[str, Sequence[str]] = {
     "influxdb-password": ("influxdb",),
     "grafana-password": ("grafana",),
     "http-token": ("uptake", "prometheus"),
+    "postgres-password": ("postgres", "uptake"),
 }
+PASSWORDS = "pgpass"  # of PostgreSQL's client library, which takes it only if nobody else can read it
 WRITE, READ = "influxdb-write.token", "influxdb-read.token"
 CHANGES: Mapping[str, Mapping[str, object]] = {  # what differs from the configuration that `uptake init` writes
     "http": {"host": "0.0.0.0", "port": 8321},  # noqa: S104  # inside of the stack's own network, and with a token
@@ -44,6 +46,11 @@ def make_secrets(folder: Path) -> list[Path]:
                 place.write_text(known, encoding="utf-8")
                 place.chmod(0o444)  # each volume is seen by its holder alone, whose user differs from this one
                 made.append(place)
+    own = folder / "uptake" / PASSWORDS
+    if not own.exists():
+        own.write_text(f"postgres:5432:*:uptake:{(folder / 'uptake' / 'postgres-password').read_text(encoding='utf-8')}\n", encoding="utf-8")
+        own.chmod(0o400)
+        made.append(own)
     return made
 
 

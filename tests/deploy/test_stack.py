@@ -147,6 +147,15 @@ def test_alert_rules_ask_the_data_sources_that_are_provisioned() -> None:
     assert {rule["data"][0]["datasourceUid"] for rule in rules} == provisioned
 
 
+def test_the_cluster_is_a_profile_that_a_file_switches_on() -> None:
+    text = (DEPLOY / "compose.yaml").read_text()
+    switched = dict(line.split("=", 1) for line in (DEPLOY / "cluster.env").read_text().splitlines() if not line.startswith("#"))
+    assert set(re.findall(r"\$\{(\w+):-", text)) | {"COMPOSE_PROFILES"} == set(switched), "each has a default, and the file names each"
+    assert text.count("profiles: [cluster]") == 2
+    assert switched["UPTAKE_ENGINE"] in get_args(config_sections.Daemon.model_fields["engine"].annotation)
+    assert switched["UPTAKE_EXTRA"] in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+
 def test_no_file_of_the_stack_names_a_package_index() -> None:
     for file in (DEPLOY / "Dockerfile", DEPLOY / "compose.yaml", ROOT / ".dockerignore"):
         assert not re.search(r"index-url|extra-index|find-links|trusted-host|pypi\.|UV_INDEX|PIP_", file.read_text())
@@ -167,11 +176,14 @@ def test_the_image_gets_what_the_package_is_made_of() -> None:
 def test_secrets_are_made_once_and_shared_by_those_who_need_the_same(tmp_path: Path) -> None:
     made = first_start.make_secrets(tmp_path)
     texts = {path: path.read_text() for path in made}
-    assert len(texts) == 6
+    assert len(texts) == 9
     assert all(len(text) > 40 for text in texts.values())
+    password = texts[tmp_path / "postgres" / "postgres-password"]
+    assert texts[tmp_path / "uptake" / "pgpass"] == f"postgres:5432:*:uptake:{password}\n"
+    assert (tmp_path / "uptake" / "pgpass").stat().st_mode & 0o077 == 0, "or PostgreSQL's client library would not take it"
     assert texts[tmp_path / "uptake" / "http-token"] == texts[tmp_path / "prometheus" / "http-token"]
     assert texts[tmp_path / "influxdb" / "influxdb-admin-token"] == texts[tmp_path / "uptake" / "influxdb-admin-token"]
-    assert len(set(texts.values())) == 4
+    assert len(set(texts.values())) == 6
     assert first_start.make_secrets(tmp_path) == []
     (tmp_path / "prometheus" / "http-token").unlink()
     (again,) = first_start.make_secrets(tmp_path)

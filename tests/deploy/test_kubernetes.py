@@ -1,0 +1,55 @@
+"""The manifests for Kubernetes as files: what its own schemas say, and that they start what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+import deploy
+from scheduler import config
+from scheduler.cli.app import app
+from scheduler.web.front import Front
+from tests.deploy.test_stack import checked, tool
+
+FOLDER = Path(deploy.__file__).parent / "kubernetes"
+MANIFESTS = sorted(path.name for path in FOLDER.glob("*.yaml") if path.name not in {"kustomization.yaml", "autoscaling.yaml"})
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_a_manifest_is_valid_by_the_schemas_of_kubernetes(name: str) -> None:
+    checked(tool("kubernetes-validate", "kubernetes-validate"), "--strict", FOLDER / name)
+
+
+def test_all_manifests_are_brought_in_or_named() -> None:
+    text = (FOLDER / "kustomization.yaml").read_text()
+    assert [name for name in (*MANIFESTS, "autoscaling.yaml") if f"- {name}" not in text] == []
+
+
+@pytest.mark.parametrize("name", ["planner.yaml", "workers.yaml"])
+def test_what_is_started_there_is_and_takes_these_options(name: str) -> None:
+    (words,) = re.findall(r'args: \[(.+)\]', (FOLDER / name).read_text())
+    command, *options = re.findall(r'"([^"]+)"', words)
+    context = get_command(app).make_context("uptake", [command, "--help"], resilient_parsing=True)
+    known = get_command(app).get_command(context, command)  # type: ignore[attr-defined]  # a group, whatever the annotation says
+    assert known is not None
+    assert {o for o in options if o.startswith("--")} <= {o for p in known.params for o in (*p.opts, *p.secondary_opts)}
+
+
+@pytest.mark.parametrize("name", ["planner.yaml", "workers.yaml"])
+def test_passwords_come_from_secrets_and_probes_ask_what_answers(name: str) -> None:
+    text = (FOLDER / name).read_text()
+    for variable in re.findall(r"name: (\w*(?:TOKEN|KEY|URL|PASSWORD|ACCESS_KEY_ID)\w*)$", text, re.MULTILINE):
+        assert re.search(rf"name: {variable}\n\s+valueFrom: {{{{ secretKeyRef", text), variable
+    probed = set(re.findall(r"httpGet: { path: (\S+),", text))
+    assert probed == {"/livez"}
+    assert "readOnlyRootFilesystem: true" in text
+    assert Front.ALIVE in probed
+
+
+def test_the_configuration_can_be_read() -> None:
+    settings = config.load(FOLDER / "uptake.toml", {"UPTAKE_HTTP_TOKEN": "x"})
+    assert settings.daemon.engine == "procrastinate"
+    assert settings.http.host == "0.0.0.0"
