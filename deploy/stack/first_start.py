@@ -48,7 +48,9 @@ def make_secrets(folder: Path) -> list[Path]:
                 made.append(place)
     own = folder / "uptake" / PASSWORDS
     if not own.exists():
-        own.write_text(f"postgres:5432:*:uptake:{(folder / 'uptake' / 'postgres-password').read_text(encoding='utf-8')}\n", encoding="utf-8")
+        own.write_text(
+            f"postgres:5432:*:uptake:{(folder / 'uptake' / 'postgres-password').read_text(encoding='utf-8')}\n", encoding="utf-8"
+        )
         own.chmod(0o400)
         made.append(own)
     return made

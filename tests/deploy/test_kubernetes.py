@@ -10,9 +10,11 @@ from typer.main import get_command
 
 import deploy
 from scheduler import config
-from scheduler.cli.app import app
-from scheduler.web.front import Front
+from scheduler.cli.main import app
+from scheduler.engines.queue import names, schema
+from scheduler.engines.queue.opening import SCHEMA
 from tests.deploy.test_stack import checked, tool
+from tests.fakes.postgres import Postgres
 
 FOLDER = Path(deploy.__file__).parent / "kubernetes"
 MANIFESTS = sorted(path.name for path in FOLDER.glob("*.yaml") if path.name not in {"kustomization.yaml", "autoscaling.yaml"})
@@ -30,11 +32,9 @@ def test_all_manifests_are_brought_in_or_named() -> None:
 
 @pytest.mark.parametrize("name", ["planner.yaml", "workers.yaml"])
 def test_what_is_started_there_is_and_takes_these_options(name: str) -> None:
-    (words,) = re.findall(r'args: \[(.+)\]', (FOLDER / name).read_text())
+    (words,) = re.findall(r"args: \[(.+)\]", (FOLDER / name).read_text())
     command, *options = re.findall(r'"([^"]+)"', words)
-    context = get_command(app).make_context("uptake", [command, "--help"], resilient_parsing=True)
-    known = get_command(app).get_command(context, command)  # type: ignore[attr-defined]  # a group, whatever the annotation says
-    assert known is not None
+    known = get_command(app).commands[command]  # type: ignore[attr-defined]  # it is a group
     assert {o for o in options if o.startswith("--")} <= {o for p in known.params for o in (*p.opts, *p.secondary_opts)}
 
 
@@ -42,14 +42,36 @@ def test_what_is_started_there_is_and_takes_these_options(name: str) -> None:
 def test_passwords_come_from_secrets_and_probes_ask_what_answers(name: str) -> None:
     text = (FOLDER / name).read_text()
     for variable in re.findall(r"name: (\w*(?:TOKEN|KEY|URL|PASSWORD|ACCESS_KEY_ID)\w*)$", text, re.MULTILINE):
-        assert re.search(rf"name: {variable}\n\s+valueFrom: {{{{ secretKeyRef", text), variable
+        assert re.search(rf"name: {variable}\n\s+valueFrom: \{{ secretKeyRef", text), variable
     probed = set(re.findall(r"httpGet: { path: (\S+),", text))
     assert probed == {"/livez"}
     assert "readOnlyRootFilesystem: true" in text
-    assert Front.ALIVE in probed
 
 
 def test_the_configuration_can_be_read() -> None:
-    settings = config.load(FOLDER / "uptake.toml", {"UPTAKE_HTTP_TOKEN": "x"})
+    settings = config.load(
+        FOLDER / "uptake.toml", {"UPTAKE_HTTP_TOKEN": "x", "UPTAKE_STORE_URL": "postgresql://uptake@db.example.org/uptake"}
+    )
     assert settings.daemon.engine == "procrastinate"
+    assert settings.queue == "postgresql://uptake@db.example.org/uptake"
+    assert settings.elsewhere is not None
     assert settings.http.host == "0.0.0.0"
+
+
+def test_workers_are_counted_by_what_could_be_done_now(postgres: Postgres) -> None:
+    """The query of the autoscaling, on the queue's own tables."""
+    (query,) = re.findall(r"query: >-\n((?:          .+\n)+)", (FOLDER / "autoscaling.yaml").read_text())
+    url = postgres.database("scaled")
+    schema.prepare(url)
+    insert = f"INSERT INTO {SCHEMA}.procrastinate_jobs (queue_name, task_name, status, scheduled_at) VALUES "
+    now, later = "NULL", "now() + interval '1 hour'"
+    rows = [
+        (names.queue(names.VISIT, "github"), "todo", now),
+        (names.queue(names.HEAVY, "github"), "todo", "now() - interval '1 minute'"),
+        (names.queue(names.VISIT, "devto"), "todo", later),
+        (names.queue(names.VISIT, "medium"), "doing", now),
+        (names.queue(names.PLAN), "todo", now),
+    ]
+    for name, status, at in rows:
+        postgres.execute(f"SET search_path = {SCHEMA}", f"{insert} ('{name}', 'x', '{status}', {at})", database="scaled")
+    assert postgres.execute(query, database="scaled") == [(2,)]

@@ -9,12 +9,13 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import deploy
 from deploy.stack import first_start
-from scheduler import config
+from scheduler import config, config_sections
 from scheduler.config_sections import Http, Mail
 
 DEPLOY = Path(deploy.__file__).parent
