@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
@@ -10,8 +11,12 @@ from typing import Any
 
 import pytest
 
+from crawlers.keep import Keep
+from crawlers.object_address import read_address
 from scheduler.engines.queue.schema import prepare
+from storage.journal import Journal
 from tests.fakes.postgres import Postgres, running
+from tests.fakes.s3 import BUCKET, ENVIRONMENT, S3
 from tests.faults.conftest import undisturbed, zygote
 from tests.faults.invariant import Account, account_of
 from tests.faults.machine import DONE, TOPICS, Machine, Process, Zygote, until
@@ -20,6 +25,7 @@ from tests.faults.street import Street
 DEAD_AFTER = 3.0
 SOURCES = ("shop", "diary")
 _numbers = count()
+PLACE = f"s3://{BUCKET}/kept"
 
 
 @pytest.fixture(scope="session")
@@ -123,5 +129,51 @@ def cluster(zygote: Zygote, tmp_path: Path, server: Postgres, database: str) -> 
         made.close()
 
 
+class Machines(Cluster):
+    """Each process has a folder of its own, as if on a machine of its own."""
+
+    def __init__(self, forks: Zygote, folder: Path, server: Postgres, database: str, store: S3) -> None:
+        super().__init__(forks, folder, server, database)
+        self.objects = store
+
+    def plan(self, topics: tuple[str, ...] = (), **daemon: Any) -> None:
+        super().plan(*([topics] if topics else []), lease=10, **daemon)
+        keys = {"path": "data", "url": self.url, "captures": PLACE, "captures_endpoint": self.objects.url}
+        with (self.folder / "uptake.toml").open("a", encoding="utf-8") as file:
+            file.write("\n[store]\n" + "".join(f'{key} = "{value}"\n' for key, value in keys.items()))
+
+    def _member(self, *words: str, **options: Any) -> Process:
+        home = self.folder / f"machine-{len(self.members)}"
+        home.mkdir()
+        shutil.copy(self.folder / "uptake.toml", home)
+        self.members.append(self.start("--config", str(home / "uptake.toml"), *words, env=ENVIRONMENT, **options))
+        return self.members[-1]
+
+    @property
+    def account(self) -> Account:
+        assert "Traceback" not in self.logs(), self.logs()
+        spool = self.folder / "nobody"
+        return account_of(spool, self.url, Keep(spool / "captures", read_address(PLACE, self.objects.url), 1 << 20))
+
+    @property
+    def waiting(self) -> list[Path]:
+        """Responses that have not got to the object store."""
+        return list(self.folder.glob("machine-*/data/captures/**/*.warc.gz"))
+
+
+@pytest.fixture
+def machines(zygote: Zygote, tmp_path: Path, server: Postgres, database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    Journal.open(tmp_path, server.url(database)).close()
+    with S3() as store:
+        made = Machines(zygote, tmp_path, server, database, store)
+        made.plan()
+        try:
+            yield made
+        finally:
+            made.close()
+
+
 Reference = Callable[..., Account]
-__all__ = ["Cluster", "Reference", "undisturbed", "zygote"]
+__all__ = ["Cluster", "Machines", "Reference", "undisturbed", "zygote"]

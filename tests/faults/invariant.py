@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from crawlers.keep import Keep
 from crawlers.warc import load
 from storage import frames, ledger
 from storage.journal import Journal
@@ -41,15 +42,20 @@ class Account:
         return len(lost)
 
 
-def account_of(store: Path) -> Account:
-    """Read a journal, and see that it is sound: fails if not."""
-    with Journal.open(store) as journal, journal.read() as connection:
-        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
-        _commits_are_in_order(connection)
-        ends = _each_slot_has_one_end(connection)
-        _each_value_has_its_page(connection, store / "captures")
-        values = _values(connection)
-        events = sorted(tuple(r) for r in connection.exec_driver_sql("SELECT time, kind, topic, text FROM events"))
+def account_of(store: Path, url: str | None = None, keep: Keep | None = None) -> Account:
+    """Read a journal, and see that it is sound: fails if not. ``keep``: where its responses are, if not in the store's folder."""
+    with Journal.open(store, url) as journal:
+        journal.verify()
+        with journal.read() as connection:
+            return _account(connection, keep or Keep(store / "captures"))
+
+
+def _account(connection: Connection, keep: Keep) -> Account:
+    _commits_are_in_order(connection)
+    ends = _each_slot_has_one_end(connection)
+    _each_value_has_its_page(connection, keep)
+    values = _values(connection)
+    events = sorted(tuple(r) for r in connection.exec_driver_sql("SELECT time, kind, topic, text FROM events"))
     return Account(values, ends, events)
 
 
@@ -88,7 +94,7 @@ def _each_slot_has_one_end(connection: Connection) -> dict[Key, str]:
     return {(str(e.slot.series), e.slot.time): e.label for e in found}
 
 
-def _each_value_has_its_page(connection: Connection, captures: Path) -> None:
+def _each_value_has_its_page(connection: Connection, captures: Keep) -> None:
     """Follow each value, former ones too, to the response that it was read from, and read that."""
     held = "value IS NOT NULL"
     used = f"SELECT evidence_id FROM points WHERE {held} UNION ALL SELECT evidence_id FROM revisions WHERE {held}"
