@@ -143,10 +143,10 @@ def _overtaken(scene: Scene, studied: Studied, pair: _Pair, found: Overtake, dat
     grid = studied.grid
     winner, loser = pair if found.leader > 0 else pair[::-1]
     when = {name: _time(studied, getattr(date, name)) for name in ("at", "low", "high")}
-    about = f"about {wording.month(when['at'])}" if when["at"] is not None else "lately"
-    between = ""
-    if when["low"] is not None and when["high"] is not None:
-        between = f" [{wording.month(when['low'])} to {wording.month(when['high'])}]"
+    low, high = when["low"], when["high"]
+    said = wording.day if low is not None and high is not None and wording.month(low) == wording.month(high) else wording.month
+    about = f"about {said(when['at'])}" if when["at"] is not None else "lately"
+    between = f" [{said(low)} to {said(high)}]" if low is not None and high is not None else ""
     announced = int(grid.starts[found.announced])
     sentence = (
         f"{scene.title(winner)} overtook {scene.title(loser)} in {what(grid.metric, grid.labels)}, {about}{between};"
