@@ -292,9 +292,9 @@ meta = Table("meta", metadata, Column("key", Words, primary_key=True), Column("v
 leases = Table(
     "leases",
     metadata,
-    Column("name", Text, primary_key=True),  # a host, a source, a duty (`storage.leases`)
-    Column("holder", Text, nullable=False),
-    Column("token", BigInteger, nullable=False),  # grows with each taking
+    Column("name", Words, primary_key=True),  # a host, a source, a duty (`storage.leases`)
+    Column("holder", Words, nullable=False),
+    Column("token", Whole, nullable=False),  # grows with each taking
     Column("taken_at", Float, nullable=False),  # epoch seconds by the server's clock, as all times here
     Column("renewed_at", Float, nullable=False),
     Column("until", Float, nullable=False),

@@ -116,7 +116,7 @@ def test_a_queue_that_is_away_is_waited_for_but_not_by_what_was_to_be_done_at_on
 
 def test_the_engine_needs_its_packages_and_an_address(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     raw: dict[str, Any] = {"daemon": {"engine": "procrastinate"}}
-    with pytest.raises(UsageError, match=r"name it in \[daemon\] queue, or in UPTAKE_QUEUE_URL"):
+    with pytest.raises(UsageError, match=r"name it in \[store\] url, in \[daemon\] queue, or in UPTAKE_QUEUE_URL"):
         read(raw, tmp_path / "uptake.toml", {})
     raw["daemon"]["queue"] = "postgresql://me:secret@h/d"
     with pytest.raises(UsageError, match="no password belongs here"):

@@ -44,7 +44,7 @@ def collect(folder: Path, url: str, host: Turnstile, name: str) -> list[Report]:
 
     async def main() -> list[Report]:
         with Journal.open(folder, url, writable=True) as journal:
-            service = CrawlService(journal, manners, clock=lambda: NOW + 60, locks=LeaseLocks(Keeper(url, life=LIFE, holder=name)))
+            service = CrawlService(journal, manners, clock=lambda: NOW + 60, locks=LeaseLocks(Keeper(url, life=20.0, holder=name)))
             try:
                 return await jobs.collect(service, setup, now=NOW + 60)
             finally:

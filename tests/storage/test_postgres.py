@@ -27,7 +27,7 @@ from tests.databases import Databases
 from tests.fakes.influx_servers import free_port
 from tests.fakes.postgres import Postgres, running
 from tests.storage.journals import known, star
-from tests.storage.test_database import revision
+from tests.storage.test_database import LATER, revision
 
 ROOT = Path(__file__).parents[2]
 NOWHERE = Path("/nowhere")
@@ -99,33 +99,21 @@ def test_a_newer_journal_is_refused_and_an_older_one_migrated_as_a_whole_or_not_
             tx.put([star(0, 1.0)])
         (tmp_path / "bad").mkdir()
         with pytest.raises(ZeroDivisionError):
-            bring_up_to_date(journal.readers, address, head="9998", locations=(later(tmp_path / "bad", "1 / 0"),))
+            bring_up_to_date(journal.readers, address, head=LATER, locations=(revision(tmp_path / "bad", "1 / 0"),))
         assert journal.there()
         with journal.read() as connection:
             assert "weight" not in columns_of(connection)
-        bring_up_to_date(journal.readers, address, head="9998", locations=(later(tmp_path),))
+        bring_up_to_date(journal.readers, address, head=LATER, locations=(revision(tmp_path),))
         with journal.read() as connection:
             assert "weight" in columns_of(connection)
     with pytest.raises(
-        UptakeError, match=r"was written by a newer Uptake \(schema 9998; this program knows up to .*\); update the program"
+        UptakeError, match=r"was written by a newer Uptake \(schema 9000; this program knows up to .*\); update the program"
     ):
         Journal.open(NOWHERE, bare)
 
 
 def columns_of(connection: Connection) -> list[str]:
     return list(connection.exec_driver_sql("SELECT * FROM events").keys())
-
-
-def later(folder: Path, then: str = "pass") -> Path:
-    made = revision(folder, then)
-    (file,) = made.iterdir()
-    text = (
-        file.read_text()
-        .replace('revision = "0002"', 'revision = "9998"')
-        .replace('down_revision = "0001"', f'down_revision = "{schema.HEAD}"')
-    )
-    file.write_text(text)
-    return made
 
 
 @pytest.mark.parametrize("table", ["points", "alembic_version"])

@@ -6,13 +6,16 @@ from alembic import op
 revision = "0002"
 down_revision = "0001"
 
+WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+WORDS = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     op.create_table(
         "leases",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("holder", sa.Text(), nullable=False),
-        sa.Column("token", sa.BigInteger(), nullable=False),
+        sa.Column("name", WORDS, nullable=False),
+        sa.Column("holder", WORDS, nullable=False),
+        sa.Column("token", WHOLE, nullable=False),
         sa.Column("taken_at", sa.Float(), nullable=False),
         sa.Column("renewed_at", sa.Float(), nullable=False),
         sa.Column("until", sa.Float(), nullable=False),
