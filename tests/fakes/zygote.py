@@ -83,7 +83,7 @@ def kill_at(place: str, n: int, when: str) -> None:
 def collect(folder: Path, store: str | None, url: str, now: int, topics: list[str]) -> None:
     async def main() -> None:
         with Journal.open(folder, store, writable=True) as journal:
-            service = CrawlService(journal, FAST, clock=lambda: now)
+            service = CrawlService(journal, FAST, clock=lambda: now, lease=6.0)  # of a killed process it is waited for
             setup = jobs.Setup(GitHub, {t: Topic(t, t, {"github": t}) for t in topics}, endpoints={"base_url": url}, config="{}")
             try:
                 await jobs.collect(service, setup, now=now)
