@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.engines.queue import calls, names
 from scheduler.engines.queue.families import families
+from scheduler.engines.queue.planner import Planner
 from scheduler.engines.queue.roster import roster
 from scheduler.schedule import jitter, next_time
 from storage.periods import DAY, read_time
+
+if TYPE_CHECKING:
+    from scheduler.engines.queue.hands import Hands
 
 NOON = read_time("2026-11-20T12:00:00Z")
 DAILY = "17 3 * * *"
@@ -76,3 +85,49 @@ def test_a_worker_that_says_nothing_is_dead_and_takes_nothing() -> None:
     dead = roster([_worker("w", queues=["visit.1:a"], silent=61.0)], waiting, [], 60)
     assert dead.workers[0].dead
     assert not dead.waiting[0].taken
+
+
+class Store:
+    """A queue that says nothing, and in which the configuration changes while it is asked."""
+
+    def __init__(self) -> None:
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.answered: list[str] = []
+
+    async def called(self) -> dict[str, int]:
+        self.meanwhile()
+        return {}
+
+    async def pending(self) -> dict[str, object]:
+        return {}
+
+    async def seed(self) -> str:
+        return "a seed"
+
+    async def answer(self, call: str, *_: object, **_more: object) -> bool:
+        self.answered.append(call)
+        return True
+
+    async def tidy(self) -> None:
+        pass
+
+
+def test_a_configuration_that_changes_while_it_is_planned_is_planned_anew() -> None:
+    store, sources = Store(), {"shop": SimpleNamespace(schedule=DAILY), "diary": SimpleNamespace(schedule=DAILY)}
+    work = SimpleNamespace(
+        clock=lambda: NOON, asked=lambda: list(sources), late=list, duties=list, settings=SimpleNamespace(sources=sources)
+    )
+    planner = Planner(cast("Hands", SimpleNamespace(work=work, store=store)))
+
+    def change() -> None:
+        sources.pop("diary", None)
+        planner.renew()
+
+    store.meanwhile = change
+    asyncio.run(planner.plan())
+    assert store.answered == ["visit:shop"], "what is no longer there is left alone"
+    assert planner.stale, "what was planned is of a configuration that no longer holds"
+    store.meanwhile = lambda: None
+    asyncio.run(planner.plan())
+    assert not planner.stale
+    assert list(asyncio.run(planner.next())) == ["shop"]

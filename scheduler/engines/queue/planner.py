@@ -23,11 +23,12 @@ class Planner:
         self._hands, self._work = hands, hands.work
         self._asked: list[str] | None = None
         self._looked = 0
+        self._edition = 0
         self._seed = ""
 
     def renew(self) -> None:
-        """The configuration is another one: look at everything again."""
-        self._asked, self._looked = None, 0
+        """The configuration or the clock is another one: look at everything again, also where that is found out in the middle of it."""
+        self._asked, self._looked, self._edition = None, 0, self._edition + 1
 
     @property
     def stale(self) -> bool:
@@ -36,15 +37,17 @@ class Planner:
 
     async def plan(self) -> None:
         """Put what is due into the queue. What is there already, or is being done, is left alone."""
-        now, work = self._work.clock(), self._work
-        if self._asked is None:
-            self._asked = await asyncio.to_thread(work.asked)
+        now, work, edition, asked = self._work.clock(), self._work, self._edition, self._asked
+        if asked is None:
+            asked = await asyncio.to_thread(work.asked)
         thorough = not 0 <= now - self._looked < THOROUGH
         late = await asyncio.to_thread(work.late) if thorough else []
         called, pending, seed = await self._hands.store.called(), await self._hands.store.pending(), await self.seed()
-        for name in self._asked:
-            call = f"visit:{name}"
-            line, before = work.settings.sources[name].schedule, called.get(call)
+        for name in asked:
+            call, setting = f"visit:{name}", work.settings.sources.get(name)
+            if setting is None:  # the configuration became another one meanwhile
+                continue
+            line, before = setting.schedule, called.get(call)
             due = has_called(line, before, now, name, seed) if before is not None else False
             lately = self._looked and before is not None and now - before < LONGEST  # what failed then has its own time to come again
             if due or (name in late and name not in pending and not lately):
@@ -60,19 +63,23 @@ class Planner:
                 await self._hands.store.answer(call, now, None)
             elif has_called(duty.schedule, before, now, duty.name, ""):
                 await self._hands.store.answer(call, now, before, names.DUTY, **duty_options(duty.name))
+        if self._edition == edition:
+            self._asked, self._looked = asked, now if thorough else self._looked
         if thorough:
-            self._looked = now
             await self._hands.store.tidy()
 
     async def next(self) -> dict[str, int]:
         """When each source is looked at next (epoch seconds), by schedule and queue."""
-        if self._asked is None:
+        asked = self._asked
+        if asked is None:
             return {}
         now, found = self._work.clock(), dict[str, int]()
         called, pending, seed = await self._hands.store.called(), await self._hands.store.pending(), await self.seed()
-        for name in self._asked:
-            stands, before = pending.get(name, Pending()), called.get(f"visit:{name}", now)
-            line = self._work.settings.sources[name].schedule
+        for name in asked:
+            setting = self._work.settings.sources.get(name)
+            if setting is None:
+                continue
+            line, stands, before = setting.schedule, pending.get(name, Pending()), called.get(f"visit:{name}", now)
             times = [] if stands.waits is None else [now + int(stands.waits)]
             if (when := upcoming(line, min(before, now), name, seed)) is not None:
                 times.append(when)
