@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import quote, urlencode
 
 import psutil
@@ -117,7 +118,10 @@ def test_hostile_words_in_every_field_are_refused_or_shown_as_text_and_leave_the
     ],
 )
 def test_what_is_unknown_or_absurd_gets_its_status_and_a_sentence(site: Site, path: str, status: int) -> None:
-    answer = site.get(path)
+    for _ in range(5):
+        with suppress(ConnectionResetError):  # it closes without reading what is too long, which may overtake its answer
+            answer = site.get(path)
+            break
     assert answer.status == status, answer.text[:300]
     assert 0 < len(answer.json["detail"]) < 1000
 
