@@ -35,7 +35,7 @@ stack:
 	@echo "Stop: docker compose -f deploy/compose.yaml down   (with --volumes it forgets everything)"
 
 test: env
-	@$(BIN)/python -m pytest -q -n 3 tests
+	@$(BIN)/python -m pytest -q -n 2 tests
 
 soak: env
 	@UPTAKE_SOAK=1 $(BIN)/python -m pytest -q -n 2 tests/faults
