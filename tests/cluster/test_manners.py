@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from http.server import BaseHTTPRequestHandler
+from itertools import count
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ def test_no_host_is_asked_by_two_workers_at_once(where: str, request: pytest.Fix
     days, end = DAYS[where], time.monotonic() + SOAK
     with Watched() as street:
         cluster.shops = dict.fromkeys(SOURCES, street)  # both sources ask one host
-        numbers = iter(range(100))
+        numbers = count()
 
         def hire() -> Any:
             """A worker that says who it is to those that it asks."""
