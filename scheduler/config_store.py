@@ -10,6 +10,7 @@ from scheduler.config_sources import secret
 from storage.model import UsageError
 
 VARIABLE = "UPTAKE_STORE_URL"
+_READ_BY_LIBPQ = ("PG", "KRB5")  # beginnings of names; https://www.postgresql.org/docs/current/libpq-envars.html
 
 
 def store_url(section: Store, beside: Path, environment: Mapping[str, str]) -> str | None:
@@ -40,4 +41,9 @@ def without_password(text: str, place: str) -> str:
     return url.render_as_string(hide_password=False)
 
 
-__all__ = ["VARIABLE", "store_url", "without_password"]
+def credentials(environment: Mapping[str, str]) -> dict[str, str]:
+    """Of an environment what PostgreSQL's client library reads, for a process that reads the journal and is to know nothing else."""
+    return {name: value for name, value in environment.items() if name.startswith(_READ_BY_LIBPQ)}
+
+
+__all__ = ["VARIABLE", "credentials", "store_url", "without_password"]

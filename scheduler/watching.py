@@ -115,11 +115,12 @@ class Watch:
         return found
 
     def _update(self, kind: str, found: Sequence[Trouble]) -> None:
+        before = self.troubles.now
         began, over = self.troubles.update(kind, found, self._clock())
         for trouble in began:
             logger.warning("%s", trouble.text)
         for key in over:
-            logger.info("over: %s", key)
+            logger.info("over: %s", before[key].text if key in before else key)
         self._changed(began, over)
 
     def _changed(self, began: Sequence[Trouble], over: Sequence[str]) -> None:

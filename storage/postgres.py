@@ -157,7 +157,7 @@ def _told(url: URL, error: BaseException | None, busy: float) -> UptakeError | N
 
     if not isinstance(error, psycopg.Error):
         return None
-    state, where, said = error.sqlstate or "", shown(url), " ".join(str(error).split())
+    state, where, said = error.sqlstate or "", shown(url), _said(error)
     kind = next((kind for begin, kind in _STATES.items() if state.startswith(begin)), None)
     if kind is None and not state and isinstance(error, psycopg.OperationalError):
         kind = next((kind for words, kind in _WORDS.items() if words in said), JournalAway)
@@ -167,13 +167,19 @@ def _told(url: URL, error: BaseException | None, busy: float) -> UptakeError | N
         return JournalBusy(f"another process has been writing to the journal {where} for over {busy:g} s; try again when it is done")
     if kind is JournalAway:
         return JournalAway(
-            f"the journal's server {where} cannot be reached, or has closed the connection ({said}); nothing was half written."
-            " It is tried again; if that does not help, look whether PostgreSQL runs and [store] url is right"
+            f"the journal's server {where} cannot be reached, or has closed the connection ({said}); nothing was half written. Look whether"
+            " PostgreSQL runs there and the address is right; what stays at work (run, worker, serve) goes on by itself when it answers"
         )
     if kind is JournalDamaged:
         return JournalDamaged(f"PostgreSQL found damage in the journal {where} ({said}); restore a backup, the raw responses are untouched")
     assert isinstance(kind, str)
-    return UptakeError(kind.format(where=where, said=said))
+    making = f"CREATE DATABASE {url.database} OWNER {url.username or 'uptake'} ENCODING 'UTF8' TEMPLATE template0"
+    return UptakeError(kind.format(where=where, said=said, making=making, role=url.username or "the role", database=url.database))
+
+
+def _said(error: BaseException) -> str:
+    """The server's words on one line, without the statement that it points at."""
+    return " ".join(re.split(r"\nLINE \d+:", str(error))[0].split())
 
 
 _REFUSED = (
@@ -182,11 +188,9 @@ _REFUSED = (
 )
 _RIGHTS = (
     "the role of {where} lacks the right for this ({said}); the journal's role should own its database:"
-    " CREATE DATABASE uptake OWNER uptake ENCODING 'UTF8' TEMPLATE template0"
+    " ALTER DATABASE {database} OWNER TO {role}"
 )
-_NO_DATABASE = (
-    "there is no such database: {where} ({said}); make it: CREATE DATABASE uptake OWNER uptake ENCODING 'UTF8' TEMPLATE template0"
-)
+_NO_DATABASE = "there is no such database: {where} ({said}); make it: {making}"
 _STATES: dict[str, str | type[UptakeError]] = {  # https://www.postgresql.org/docs/current/errcodes-appendix.html
     "55P03": JournalBusy,
     "40001": JournalBusy,

@@ -27,7 +27,8 @@ HOLDERS: Mapping[str, Sequence[str]] = {
 PASSWORDS = "pgpass"  # of PostgreSQL's client library, which takes it only if nobody else can read it
 WRITE, READ = "influxdb-write.token", "influxdb-read.token"
 CHANGES: Mapping[str, Mapping[str, object]] = {  # what differs from the configuration that `uptake init` writes
-    "http": {"host": "0.0.0.0", "port": 8321},  # noqa: S104  # inside of the stack's own network, and with a token
+    # Inside of the stack's own network, and with a token; Prometheus asks for it by the service's name.
+    "http": {"host": "0.0.0.0", "port": 8321, "names": ["uptake"]},  # noqa: S104
     "influxdb": {"url": "http://influxdb:8086", "org": "uptake", "bucket": "uptake"},
     "mail": {"host": "mail", "port": 1025, "security": "none", "from": "uptake@example.org"},
     "digest": {"to": ["team@example.org"], "schedule": "0 7 * * mon"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -96,7 +96,7 @@ def workers(json: Json = False) -> int:
     if json:
         print_json(found.to_dict())
         return 0
-    _show(found, now())
+    _show(found, [s.name for s in settings.enabled()], now())
     return 0
 
 
@@ -111,6 +111,9 @@ def spread_out(settings: Config, pieces: Sequence[Piece], *, as_json: bool) -> i
 
     with_engine(settings, "procrastinate")
     prepare(settings.queue)
+    if pieces and not as_json:
+        typer.echo(f"{counted(pieces, 'piece')} of work for the workers; Ctrl-C ends only the waiting", err=True)
+        _tell_untaken(settings, {p.source for p in pieces})
     with Progress(quiet=as_json) as progress:
 
         async def main() -> Outcome:
@@ -135,19 +138,30 @@ def spread_out(settings: Config, pieces: Sequence[Piece], *, as_json: bool) -> i
     return int(bool(found.failed) or found.left > 0 or any(c["missing"] for c in found.counts.values()))
 
 
-def _show(found: Roster, present: int) -> None:
+def _tell_untaken(settings: Config, sources: Collection[str]) -> None:
+    """Say so where nobody is at work who would take it, so that nobody waits for ever."""
+    from scheduler.engines.queue import names
+    from scheduler.engines.queue.roster import read
+
+    taken = {queue for w in read(settings.queue, settings.daemon.dead_after).living for queue in w.takes}
+    lacking = sorted(source for source in sources if names.queue(names.HEAVY, source) not in taken)
+    if lacking:
+        typer.echo(f"no worker is at work that takes heavy work of {', '.join(lacking)}; it waits until one is: uptake worker", err=True)
+
+
+def _show(found: Roster, sources: Collection[str], present: int) -> None:
     rows = []
     for w in found.workers:
-        does = ", ".join(f"{d.task} {d.what} since {_ago(present - d.since)}".replace("  ", " ") for d in w.doing) or "nothing"
+        does = ", ".join(f"{d.task} {d.what} for {_ago(present - d.since)}".replace("  ", " ") for d in w.doing) or "nothing"
         part = "plans" if w.plans else "works"
         state = f"no sign of life for {_ago(w.silent)}" if w.dead else f"{_ago(w.silent)} ago"
-        rows.append([w.name, w.host, str(w.pid), part, w.version, state, does])
+        rows.append([w.name, w.host, str(w.pid), part, takes(w.takes, sources), w.version, state, does])
     if rows:
-        typer.echo(table(rows, ["worker", "machine", "process", "part", "version", "last seen", "doing"]))
+        typer.echo(table(rows, ["worker", "machine", "process", "part", "takes", "version", "last seen", "doing"]))
     else:
         typer.echo("Nobody is at work. `uptake run --engine procrastinate` plans and measures, `uptake worker` measures.")
     for w in found.workers:
-        if w.differs:
+        if w.differs and not w.dead:
             typer.echo(f"{w.name}: {w.differs}")
     typer.echo()
     if not found.waiting:
@@ -159,6 +173,19 @@ def _show(found: Roster, present: int) -> None:
         typer.echo(f"{q.words}: {', '.join(parts)}{nobody}")
     for f in found.failures:
         typer.echo(f"failed {_ago(present - int(f['at']))} ago: {f['what']} at {f['worker']}: {f['said']}")
+
+
+def takes(queues: Sequence[str], sources: Collection[str]) -> str:
+    """What a process takes of these sources' work, in the words of `uptake worker --queues`."""
+    from scheduler.engines.queue.names import HEAVY, VISIT, parts
+
+    said = []
+    for kind, word in ((VISIT, "visits"), (HEAVY, "heavy")):
+        taken = {source for found, _, source in map(parts, queues) if found == kind}
+        if taken:
+            rest = "" if taken.issuperset(sources) else f" of {', '.join(sorted(taken)) if len(taken) <= 2 else f'{len(taken)} sources'}"
+            said.append(word + rest)
+    return {"": "the plan", "visits, heavy": "all"}.get(found := ", ".join(said), found)
 
 
 def _ago(seconds: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as plain_json
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,6 +47,8 @@ def migrate(
         if not check:
             _refuse_daemon(settings)
         source = stack.enter_context(reading(settings, own="the whole journal"))
+        if not check:
+            _refuse_others(settings, source)
         folder, url = _place(settings, to)
         if check:
             target = stack.enter_context(_there(folder, url))
@@ -74,6 +76,24 @@ def _refuse_daemon(settings: Config) -> None:
         raise UptakeError(
             f"`uptake run` (process {daemon.get('pid')}) is at work on {settings.store}: what it measures from now on would be missing"
             " in the copy; stop it, then migrate"
+        )
+
+
+def _refuse_others(settings: Config, source: Journal) -> None:
+    """Who is at work on the same journal from other machines: planners, workers, crawls."""
+    if settings.store_url is None:
+        return
+    from scheduler.engines.queue import roster
+    from storage import leases
+
+    with source.read() as connection:
+        working = {lease.holder for lease in leases.held(connection)}
+    with suppress(UptakeError):  # a queue that cannot be asked is no reason to stay
+        working |= {f"{w.name} on {w.host}" for w in roster.read(settings.queue, settings.daemon.dead_after).living}
+    if working:
+        raise UptakeError(
+            f"others are at work on this journal ({', '.join(sorted(working))}): what they measure from now on would be missing in the"
+            " copy; stop all of them, then migrate"
         )
 
 
@@ -145,10 +165,8 @@ def _next_step(settings: Config, folder: Path, url: str | None) -> str:
         if url is not None
         else f"[store]\npath = {plain_json.dumps(str(folder.absolute()))}"
     )
-    former = settings.store_url is not None and url is None
-    rest = (
-        "\nand take out url and url_file (or UPTAKE_STORE_URL); copy the folders captures and reports there if it is a new folder"
-        if former
-        else "\nThe former journal stays where it is; remove it when you are content."
-    )
+    rest = "\nand take out url and url_file (or UPTAKE_STORE_URL)" if settings.store_url is not None and url is None else ""
+    if url is None and folder.resolve() != settings.store.resolve():
+        rest += f"\nand copy the folders captures and reports from {settings.store} there"
+    rest += "\nThe former journal stays where it is; remove it when you are content."
     return f"Now change {settings.path}:\n{line}{rest}"

@@ -26,13 +26,14 @@ def check(
     topic: Annotated[list[str] | None, typer.Option("--topic", metavar="T", help="Only this topic; may be given again.")] = None,
     json: Json = False,
 ) -> int:
-    """Is all well? Config, journal, hosts, what names match.
+    """Is all well? Config, journal, queue, where responses are kept, hosts, what names match.
 
     Shows a preview for each topic and source. Look at the previews before you trust a figure: "Go" also finds go-to-market.
     The topics' pages show the last ones.
     Example: uptake check --topic pytorch
     """
     from scheduler.cli.collecting import check_topics, chosen
+    from scheduler.places import places
     from storage.journal import FILE, Journal, exists
 
     settings = config()
@@ -43,6 +44,7 @@ def check(
             there = journal.there()
             if there:
                 journal.verify()
+    others = places(settings)
     setups = chosen(settings, source)
     tell_terms(setups)
     for s in setups:
@@ -57,6 +59,7 @@ def check(
             {
                 "config": str(settings.path),
                 "journal": "intact" if there else "not there yet",
+                "places": {p.kind: {"well": p.well, "text": p.text} for p in others},
                 "off": off,
                 "previews": {n: [{"topic": p.topic, "text": p.text, "found": p.found} for p in ps] for n, ps in found.items()},
             }
@@ -67,6 +70,8 @@ def check(
         )
         where = settings.store / FILE if settings.store_url is None else shown_store(settings)
         typer.echo(f"{where}: {'intact' if there else 'not there yet'}")
+        for place in others:
+            typer.echo(f"{'' if place.well else '! '}{place.text}")
         for name, lines in found.items():
             typer.echo(f"\n{settings.sources[name].source.title}")
             for p in lines:
@@ -75,7 +80,7 @@ def check(
                 typer.echo("  nothing to show: no topic has a name here, or the source has no preview")
         for name, why in off.items():
             typer.echo(f"\n{name} is off: {why}")
-    return int(any(not p.found for ps in found.values() for p in ps))
+    return int(any(not p.well for p in others) or any(not p.found for ps in found.values() for p in ps))
 
 
 def _minutes(setup: Setup, topics: list[str] | None) -> int:
@@ -114,7 +119,7 @@ def _keep(settings: Config, found: Mapping[str, Sequence[Preview]]) -> None:
     from scheduler.previews import keep
     from storage.journal import Journal
 
-    with Journal.open(settings.store, writable=True) as journal, journal.write(now=now()) as tx:
+    with Journal.open(settings.store, settings.store_url, writable=True) as journal, journal.write(now=now()) as tx:
         keep(tx, settings.topics, found, {name: settings.sources[name].source.name_of for name in found}, now())
 
 

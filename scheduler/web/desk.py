@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from scheduler.config_store import credentials
 from scheduler.web.problems import Problem
 from scheduler.web.question import HEAD, Answer, Question, Setting, read_answer
 
@@ -40,6 +41,8 @@ class _Clerk:
         environment = {name: os.environ[name] for name in _PASSED if name in os.environ}  # no token: it reads strangers' pages
         if setting.keep is not None and setting.keep.address is not None:
             environment |= setting.keep.address.credentials(os.environ)  # where these pages are
+        if setting.store_url is not None:
+            environment |= credentials(os.environ)  # where the figures are
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",

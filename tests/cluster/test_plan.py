@@ -7,9 +7,11 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.cli.cluster import takes
 from scheduler.engines.queue import calls, names
 from scheduler.engines.queue.families import families
 from scheduler.engines.queue.planner import Planner
@@ -85,6 +87,22 @@ def test_a_worker_that_says_nothing_is_dead_and_takes_nothing() -> None:
     dead = roster([_worker("w", queues=["visit.1:a"], silent=61.0)], waiting, [], 60)
     assert dead.workers[0].dead
     assert not dead.waiting[0].taken
+
+
+@pytest.mark.parametrize(
+    ("queues", "said"),
+    [
+        (names.queues([], ["a", "b"]), "all"),
+        (names.queues([], ["a", "b", "off"]), "all"),
+        (names.queues(["heavy"], ["a", "b"]), "heavy"),
+        (names.queues(["heavy", "a"], ["a", "b"]), "visits of a, heavy"),
+        (names.queues([], ["a", "c"]), "visits of a, c, heavy of a, c"),
+        ([names.queue(names.PLAN), names.queue(names.DUTY)], "the plan"),
+        ([names.queue(names.PLAN), *names.queues(["visits"], ["a", "b"])], "visits"),
+    ],
+)
+def test_what_a_worker_takes_is_said_as_it_was_asked_for(queues: list[str], said: str) -> None:
+    assert takes(queues, ["a", "b"]) == said
 
 
 class Store:

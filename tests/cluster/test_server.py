@@ -15,6 +15,7 @@ from procrastinate import App
 from scheduler.cli.running import with_engine
 from scheduler.config import read
 from scheduler.engines.queue import schema
+from scheduler.engines.queue.opening import AwayError
 from scheduler.engines.queue.patient import Fenced, Patient
 from scheduler.engines.queue.roster import read as read_roster
 from scheduler.engines.queue.store import Store
@@ -76,8 +77,69 @@ def test_an_older_queue_is_brought_up_to_date_and_what_older_workers_need_goes_l
     schema.prepare(server.url(database))
     assert facts(server, database)["migration"] == post.stem
     monkeypatch.setattr(schema, "migrations", lambda: known)
-    with pytest.raises(UptakeError, match=r"made by a newer version .* upgrade this machine's, the others go on"):
+    with pytest.raises(UptakeError, match=rf"made by a newer procrastinate \(.*{post.stem}.*\); upgrade this machine's, the others go on"):
         schema.prepare(server.url(database))
+
+
+def test_a_queue_of_a_newer_uptake_is_left_alone_and_told_for_what_it_is(server: Postgres, database: str) -> None:
+    server.execute(f"UPDATE {SCHEMA}.uptake_meta SET value = '99' WHERE key = 'ours'", database=database)
+    for ask in (schema.prepare, schema.look):
+        with pytest.raises(UptakeError, match=r"made by a newer Uptake \(its tables are version 99, here \d+\); upgrade"):
+            ask(server.url(database))
+
+
+def test_a_look_says_whether_there_is_a_queue_or_could_be_one_and_makes_none(server: Postgres, database: str, bare: str) -> None:
+    assert schema.look(server.url(database))
+    assert not schema.look(server.url(bare))
+    assert server.execute("SELECT to_regnamespace('uptake_work')", database=bare) == [(None,)]
+    server.execute("DROP ROLE IF EXISTS visitor", "CREATE ROLE visitor LOGIN")
+    visitor = server.url(bare).replace("uptake@", "visitor@")
+    with pytest.raises(
+        UptakeError, match=f"let the owner of the database {bare} say there: CREATE SCHEMA uptake_work AUTHORIZATION visitor"
+    ):
+        schema.look(visitor)
+    server.execute(f"CREATE SCHEMA {SCHEMA}", database=bare)
+    with pytest.raises(
+        UptakeError, match=r"\(permission denied for schema uptake_work\); the schema uptake_work there belongs to another role"
+    ):
+        schema.look(visitor)
+    server.execute(f"ALTER SCHEMA {SCHEMA} OWNER TO visitor", database=bare)
+    assert not schema.look(visitor)
+    server.execute(f"DROP SCHEMA {SCHEMA}", "DROP ROLE visitor", database=bare)
+
+
+def test_a_wrong_password_is_told_as_such_and_not_waited_for(server: Postgres, database: str) -> None:
+    server.guard("locked_out", "geheim")
+    address = server.url(database).replace("uptake@", "locked_out:geheim2@")
+    with pytest.raises(
+        UptakeError, match=r"does not let locked_out in \(.*\); give the password by PGPASSWORD .*UPTAKE_QUEUE_URL"
+    ) as refused:
+        schema.prepare(address)
+    assert not isinstance(refused.value, AwayError)
+    assert "geheim" not in str(refused.value)
+
+
+def test_a_process_that_came_in_the_place_of_a_dead_one_is_listed_in_its_stead(server: Postgres, database: str) -> None:
+    """A container that is started again has the name and the machine of the one before."""
+    plain = {"pid": 1, "version": "0", "migration": "0", "config": "", "plans": False, "queues": [], "concurrency": 1, "numbers": []}
+
+    async def sign(*who: tuple[str, str, str]) -> None:
+        connector = Patient(server.url(database), "test", lambda _said: None)
+        async with (app := App(connector=connector)).open_async():
+            for identity, name, host in who:
+                await Store(app, connector).sign({"id": identity, "name": name, "host": host, **plain})
+
+    def listed() -> list[str]:
+        return sorted(row[0] for row in server.execute(f"SELECT id FROM {SCHEMA}.uptake_workers", database=database))
+
+    asyncio.run(sign(("1", "a", "m"), ("2", "b", "m"), ("3", "a", "n")))
+    asyncio.run(sign(("4", "a", "m")))
+    assert listed() == ["1", "2", "3", "4"], "both of a name may be alive"
+    server.execute(f"UPDATE {SCHEMA}.uptake_workers SET seen = now() - interval '1 minute' WHERE id <> '4'", database=database)
+    asyncio.run(sign(("4", "a", "m")))
+    assert listed() == ["2", "3", "4"]
+    asyncio.run(sign(("1", "a", "m")))
+    assert listed() == ["1", "2", "3", "4"], "one that was frozen is there again"
 
 
 def test_what_is_wrong_with_the_server_is_said_plainly(server: Postgres, bare: str) -> None:

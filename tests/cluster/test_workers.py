@@ -88,7 +88,7 @@ def test_a_server_that_is_restarted_costs_nothing(cluster: Cluster, undisturbed:
     finally:
         cluster.server.start()
     for member in (planner, worker):
-        member.says("over: queue")
+        member.says("over: the queue")
     cluster.idle()
     cluster.jump(DAY)
     cluster.visited(times=2)

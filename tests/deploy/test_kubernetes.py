@@ -13,6 +13,7 @@ from scheduler import config
 from scheduler.cli.main import app
 from scheduler.engines.queue import names, schema
 from scheduler.engines.queue.opening import SCHEMA
+from scheduler.web.door import Door
 from tests.deploy.test_stack import checked, tool
 from tests.fakes.postgres import Postgres
 
@@ -56,6 +57,24 @@ def test_the_configuration_can_be_read() -> None:
     assert settings.queue == "postgresql://uptake@db.example.org/uptake"
     assert settings.elsewhere is not None
     assert settings.http.host == "0.0.0.0"
+
+
+def test_the_pages_answer_under_the_name_of_their_service() -> None:
+    settings = config.load(
+        FOLDER / "uptake.toml", {"UPTAKE_HTTP_TOKEN": "x", "UPTAKE_STORE_URL": "postgresql://uptake@db.example.org/uptake"}
+    )
+    (service,) = re.findall(r"kind: Service\nmetadata:\n  name: (\S+)", (FOLDER / "planner.yaml").read_text())
+    (namespace,) = re.findall(r"^namespace: (\S+)", (FOLDER / "kustomization.yaml").read_text(), re.MULTILINE)
+    door = Door(settings.http_token, settings.http.names)
+    for name in (service, f"{service}.{namespace}", f"{service}.{namespace}.svc", f"{service}.{namespace}.svc.cluster.local"):
+        assert door.is_host(name)
+        assert door.is_host(f"{name}:80")
+
+
+@pytest.mark.parametrize("name", ["planner.yaml", "workers.yaml"])
+def test_no_variable_of_the_cluster_is_taken_for_one_of_the_program(name: str) -> None:
+    """For a service called uptake it would be UPTAKE_PORT, UPTAKE_SERVICE_HOST and the like, in every pod."""
+    assert "enableServiceLinks: false" in (FOLDER / name).read_text()
 
 
 def test_workers_are_counted_by_what_could_be_done_now(postgres: Postgres) -> None:

@@ -17,6 +17,7 @@ import deploy
 from deploy.stack import first_start
 from scheduler import config, config_sections
 from scheduler.config_sections import Http, Mail
+from scheduler.web.door import Door
 
 DEPLOY = Path(deploy.__file__).parent
 ROOT = DEPLOY.parent
@@ -235,6 +236,15 @@ def test_preparing_makes_narrow_tokens_imports_and_sends_the_first_digest(place:
     assert uptake.admin == (place / "secrets" / "influxdb" / "influxdb-admin-token").read_text()
     assert (place / "secrets" / "uptake" / first_start.WRITE).read_text() == "only-influxdb-write.token\n"
     assert (place / "secrets" / "grafana" / first_start.READ).read_text() == "only-influxdb-read.token"
+
+
+def test_prometheus_is_answered_under_the_names_by_which_it_asks(place: Path) -> None:
+    _prepare(place, Uptake())
+    settings = config.load(place / "data" / "uptake.toml", {"UPTAKE_HTTP_TOKEN": "x"})
+    door = Door(settings.http_token, (settings.http.host, *settings.http.names))
+    targets = re.findall(r'targets: \["(\S+?)"\]', (DEPLOY / "stack" / "prometheus.yml").read_text())
+    assert targets, "workers are asked by their addresses"
+    assert [target for target in targets if not door.is_host(target)] == []
 
 
 def test_preparing_again_leaves_config_and_tokens_alone(place: Path) -> None:

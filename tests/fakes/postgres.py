@@ -112,6 +112,15 @@ class Postgres:
         self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self.url(name)
 
+    def guard(self, role: str, password: str) -> None:
+        """Make a role that must give its password, and may what ``uptake`` may with tables."""
+        access = self.folder / "data" / "pg_hba.conf"
+        access.write_text(f"host all {role} 127.0.0.1/32 scram-sha-256\n" + access.read_text())
+        self.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'", f"GRANT uptake TO {role}", "SELECT pg_reload_conf()")
+        asked = ["psql", "-qX", "-h", "127.0.0.1", "-p", str(self.port), "-U", role, "-w", "-c", "", "postgres"]
+        while subprocess.run(asked, check=False, capture_output=True, env={"PATH": os.environ["PATH"]}).returncode == 0:
+            time.sleep(0.02)  # until the server has read it
+
     def drop(self, name: str) -> None:
         self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 

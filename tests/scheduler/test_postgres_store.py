@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from scheduler import previews
 from scheduler.cli import common
 from scheduler.config import load, read
+from scheduler.config_store import credentials
 from scheduler.demo.servers.github import FakeGitHub
+from scheduler.engines.queue import schema
 from scheduler.web.answers import Clerkship
+from scheduler.web.desk import Desk
 from scheduler.web.opening import setting_of
 from scheduler.web.problems import Problem
-from scheduler.web.question import Question
+from scheduler.web.question import Answer, Question
 from storage import moving
 from storage.journal import FILE, Journal
+from storage.keeper import Keeper
 from storage.model import UsageError
 from tests.databases import Databases
 from tests.fakes.influx_servers import free_port
-from tests.fakes.postgres import running
+from tests.fakes.postgres import Postgres, running
 from tests.scheduler.conftest import CONFIG, NOW, World, making, uptake
 from tests.scheduler.test_daemon import configure, daemon
 
@@ -133,6 +140,9 @@ def test_check_reads_the_whole_journal_and_names_it_without_a_password(here: Pat
     ran = uptake("check")
     name = collected[1].partition("://")[2]
     assert f"{name}: intact" in ran.out
+    assert not (here / "data" / FILE).exists(), "what the names match is kept on the server"
+    with Journal.open(here / "data", collected[1]) as journal, journal.read() as connection:
+        assert previews.seen_of(connection, "alpha")
 
 
 def test_a_server_without_a_journal_says_how_to_begin(world: World, url: str) -> None:
@@ -161,6 +171,30 @@ def test_pages_say_that_the_server_is_away_and_show_again_when_it_is_back(collec
     with Clerkship(setting_of(away)) as clerk, pytest.raises(Problem, match="cannot be reached") as told:
         clerk.answer(question)
     assert told.value.status == 503
+
+
+def test_pages_are_made_where_the_password_is_in_the_environment(
+    collected: tuple[World, str], postgres: Postgres, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By processes that are given no other secret."""
+    postgres.guard("of_pages", SECRET)
+    monkeypatch.setenv("UPTAKE_GITHUB_TOKEN", "not-for-them")
+    settings = load(here / "uptake.toml", {"UPTAKE_STORE_URL": collected[1].replace("uptake@", "of_pages@")})
+
+    async def ask() -> Answer:
+        desk = Desk(lambda: setting_of(settings))
+        try:
+            return await desk.ask(Question("page.home", {}, NOW), "home")
+        finally:
+            await desk.close()
+
+    assert b"does not let" in asyncio.run(ask()).body
+    monkeypatch.setenv("PGPASSWORD", SECRET)
+    assert asyncio.run(ask()).status == 200
+    assert credentials({"PGPASSWORD": "a", "PGPASSFILE": "b", "UPTAKE_GITHUB_TOKEN": "c", "PATH": "d"}) == {
+        "PGPASSWORD": "a",
+        "PGPASSFILE": "b",
+    }
 
 
 # Backup and migrate
@@ -232,6 +266,28 @@ def test_a_move_is_refused_while_a_daemon_measures(world: World, url: str) -> No
         ran = uptake("migrate", "--to", url)
         assert (ran.code, "stop it, then migrate" in ran.err) == (1, True)
         assert uptake("migrate", "--check", "--to", url).code == 1
+
+
+def test_a_move_from_a_server_is_refused_while_others_measure_from_other_machines(
+    here: Path, collected: tuple[World, str], tmp_path: Path
+) -> None:
+    address = collected[1]
+    keeper = Keeper(address, holder="process 7 on a-crawler")
+    grip = keeper.take(["host:example.org"])
+    schema.prepare(address)
+    plain = "'0', '0', 'c', false, '{}', 1, '{}'"
+    row = f"INSERT INTO uptake_work.uptake_workers VALUES ('1', 'heavy', 'a-worker', 1, {plain})"
+    with psycopg.connect(address.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(row.encode())
+        ran = uptake("migrate", "--to", tmp_path / "copy")
+        assert (ran.code, "(heavy on a-worker, process 7 on a-crawler)" in ran.err) == (1, True), ran.err
+        assert not (tmp_path / "copy").exists()
+        assert grip is not None
+        keeper.drop(grip)
+        keeper.close()
+        assert "(heavy on a-worker)" in uptake("migrate", "--to", tmp_path / "copy").err
+        connection.execute(b"DROP SCHEMA uptake_work CASCADE")
+    assert uptake("migrate", "--to", tmp_path / "copy").code == 0
 
 
 # The daemon

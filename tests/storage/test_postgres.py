@@ -208,9 +208,9 @@ def test_a_wrong_password_an_unknown_database_and_lacking_rights_are_told_in_sen
             Journal.open(NOWHERE, f"postgresql://guarded@{address}")
         with refused(UptakeError, "does not let locked@"):
             Journal.open(NOWHERE, f"postgresql://locked@{address}")
-        with refused(UptakeError, "there is no such database: .*CREATE DATABASE uptake OWNER uptake"):
+        with refused(UptakeError, "there is no such database: .*CREATE DATABASE nothing OWNER uptake"):
             Journal.open(NOWHERE, server.url("nothing"))
-        with refused(UptakeError, "the role of poor@.* lacks the right for this .*should own its database"):
+        with refused(UptakeError, r"the role of poor@.* lacks the right for this \([^:\n]*\); .*ALTER DATABASE uptake OWNER TO poor$"):
             Journal.open(NOWHERE, f"postgresql://poor@{address}")
         Journal.open(NOWHERE, server.url("uptake")).close()
         with refused(UptakeError, "the role of poor@.* lacks the right"):
@@ -299,7 +299,9 @@ def test_a_mistake_of_the_program_stays_a_mistake(url: str) -> None:
 
 
 def test_no_server_is_told_as_one_that_is_away() -> None:
-    with refused(JournalAway, r"uptake@127\.0\.0\.1:\d+/uptake cannot be reached.*look whether PostgreSQL runs and \[store\] url"):
+    with refused(
+        JournalAway, r"uptake@127\.0\.0\.1:\d+/uptake cannot be reached.*Look whether PostgreSQL runs there and the address is right"
+    ):
         Journal.open(NOWHERE, f"postgresql://uptake:geheim@127.0.0.1:{free_port()}/uptake")
 
 

@@ -235,7 +235,7 @@ class Queue:
         before = set(self._hands.running)
         dead_after = self._work.settings.daemon.dead_after
         if (count := await store.take_back(dead_after)) > 0:
-            logger.warning("%d jobs of a worker that died are given to others", count)
+            logger.warning("jobs of a worker that died are given to others: %d", count)
         if numbers := self._numbers():
             await self._take_back_own(store, numbers, before)
         if self._part.plans:

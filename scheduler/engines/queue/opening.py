@@ -9,6 +9,7 @@ from storage.model import UptakeError, UsageError
 
 SCHEMA = "uptake_work"  # all tables of the queue are in it, apart from the journal's
 PATIENCE = 5  # seconds for a connection
+_REFUSED = ("password", "authentication", "pg_hba.conf")  # a connection that is refused has no code, only the server's words
 
 
 class AwayError(UptakeError):
@@ -24,7 +25,10 @@ def required(address: str) -> None:
         lacking = f"the engine procrastinate needs a package that is not installed ({error.name})"
         raise UsageError(f"{lacking}: pip install 'uptake[cluster]'") from error
     if not address:
-        raise UsageError("the engine procrastinate needs a PostgreSQL: name it in [daemon] queue, or in UPTAKE_QUEUE_URL")
+        raise UsageError(
+            "this needs a queue on PostgreSQL, and none is named: see docs/scaling.md; it lies where the journal is ([store] url, or"
+            " UPTAKE_STORE_URL), or where [daemon] queue or UPTAKE_QUEUE_URL says"
+        )
 
 
 def connecting(address: str, name: str = "uptake") -> dict[str, Any]:
@@ -57,19 +61,32 @@ def words(error: BaseException, address: str) -> UptakeError:
         error = error.__cause__
     said = next(iter(str(error).strip().splitlines()), type(error).__name__)
     where = f"the queue's PostgreSQL ({place(address)})"
+    user = urlsplit(address).username or "that user"
     if isinstance(error, errors.InsufficientPrivilege):
-        user = urlsplit(address).username or "that user"
-        return UptakeError(
-            f"{where} does not let {user} make what the queue needs ({said});"
-            f" let its owner say: CREATE SCHEMA {SCHEMA} AUTHORIZATION {user}"
-        )
+        return no_right(address, said)
     if isinstance(error, errors.InvalidCatalogName):
         return UptakeError(f"{where} has no such database ({said}); make it with createdb")
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        if any(word in said for word in _REFUSED):
+            return UptakeError(
+                f"{where} does not let {user} in ({said}); give the password by PGPASSWORD in the environment, by a file that PGPASSFILE"
+                " names (libpq's .pgpass), or the whole address by UPTAKE_QUEUE_URL (UPTAKE_STORE_URL where the journal is there too)"
+            )
         if "does not exist" in said and "database" in said:
             return UptakeError(f"{where} has no such database ({said}); make it with createdb")
         return AwayError(f"{where} does not answer: {said}")
     return UptakeError(f"{where}: {said}")
 
 
-__all__ = ["SCHEMA", "AwayError", "connecting", "place", "required", "words"]
+def no_right(address: str, said: str) -> UptakeError:
+    """That the role may not make what the queue needs, and what its owner can do."""
+    parts = urlsplit(address)
+    user = parts.username or "that user"
+    database = parts.path.lstrip("/")
+    what = f"the queue's PostgreSQL ({place(address)}) does not let {user} make what the queue needs ({said})"
+    if said.startswith("permission denied for") and "for database" not in said:
+        return UptakeError(f"{what}; the schema {SCHEMA} there belongs to another role: name that one in the address")
+    return UptakeError(f"{what}; let the owner of the database {database} say there: CREATE SCHEMA {SCHEMA} AUTHORIZATION {user}")
+
+
+__all__ = ["SCHEMA", "AwayError", "connecting", "no_right", "place", "required", "words"]

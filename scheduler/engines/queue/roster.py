@@ -109,7 +109,8 @@ class Roster:
         plan = sum(w.plans for w in self.living)
         waiting, oldest = sum(w.waiting for w in self.waiting), max((w.oldest for w in self.waiting if w.waiting), default=0.0)
         doing = ", ".join(f"{d.task} {d.what}".strip() for w in self.living for d in w.doing)
-        said = f"{plan} of {len(self.living)} processes at work make the plan; {waiting} {'job waits' if waiting == 1 else 'jobs wait'}"
+        who = f"{plan} of {len(self.living)} processes at work make the plan" if self.living else "nobody is at work on the queue"
+        said = f"{who}; {waiting} {'job waits' if waiting == 1 else 'jobs wait'}"
         said += f", the oldest for {oldest:.0f} s" if waiting else ""
         said += f"; being done: {doing}" if doing else ""
         return f"{said} (`uptake workers` tells more)"
@@ -133,7 +134,7 @@ def roster(
     for w in workers:
         differs = []
         if planned and w["config"] not in planned:
-            differs.append("its configuration is not the planner's")
+            differs.append("its configuration is not the planner's; give it that one, then SIGHUP or a restart")
         elif len(planned) > 1 and w["plans"]:
             differs.append("the planners have different configurations")
         if w["version"] != program_version():

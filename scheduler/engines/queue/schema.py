@@ -10,7 +10,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scheduler.engines.queue.opening import SCHEMA, connecting, place, words
+from scheduler.engines.queue.opening import SCHEMA, connecting, no_right, place, words
 from storage.model import UptakeError
 
 if TYPE_CHECKING:
@@ -61,8 +61,48 @@ def prepare(address: str) -> None:
         raise words(error, address) from error
 
 
-def _prepare(connection: Connection[Any], address: str) -> None:
+def look(address: str) -> bool:
+    """Whether the tables are there, without making them. Raises what `prepare` would, also where they could not be made."""
+    import psycopg
+
+    try:
+        arguments = connecting(address)
+        with psycopg.connect(arguments.pop("conninfo"), **arguments) as connection:
+            if (known := _known(connection)) is not None:
+                _refuse_newer(known, address)
+                return True
+            there = connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", (SCHEMA,)).fetchone() == (True,)
+            may = "has_schema_privilege(%s, 'CREATE')" if there else "has_database_privilege(current_database(), %s)"
+            if connection.execute(f"SELECT {may}".encode(), (SCHEMA if there else "CREATE",)).fetchone() != (True,):
+                raise no_right(address, f"permission denied for schema {SCHEMA}" if there else "it has no right to make a schema")
+            return False
+    except psycopg.Error as error:
+        raise words(error, address) from error
+
+
+def _known(connection: Connection[Any]) -> dict[str, str] | None:
+    """What is noted about the tables; None where there are none."""
     if connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.uptake_meta",)).fetchone() == (None,):
+        return None
+    return dict(connection.execute("SELECT key, value FROM uptake_meta").fetchall())
+
+
+def _refuse_newer(known: dict[str, str], address: str) -> None:
+    newer = []
+    if int(known["ours"]) > OURS:
+        newer.append(f"Uptake (its tables are version {known['ours']}, here {OURS})")
+    if known["migration"] > newest():
+        newer.append(f"procrastinate (its tables are {known['migration']}, here {newest()})")
+    if newer:
+        raise UptakeError(
+            f"the queue at {place(address)} was made by a newer {' and a newer '.join(newer)}; upgrade this machine's, the others go on"
+            " meanwhile"
+        )
+
+
+def _prepare(connection: Connection[Any], address: str) -> None:
+    known = _known(connection)
+    if known is None:
         from procrastinate.schema import SchemaManager
 
         if connection.execute("SELECT to_regnamespace(%s)", (SCHEMA,)).fetchone() == (None,):
@@ -71,12 +111,7 @@ def _prepare(connection: Connection[Any], address: str) -> None:
         connection.execute(TABLES.encode())
         _note(connection, migration=newest(), ours=str(OURS), seed=secrets.token_hex(8))
         return
-    known = dict(connection.execute("SELECT key, value FROM uptake_meta").fetchall())
-    if known["migration"] > newest() or int(known["ours"]) > OURS:
-        raise UptakeError(
-            f"the queue at {place(address)} was made by a newer version of Uptake or procrastinate ({known['migration']},"
-            f" here {newest()}); upgrade this machine's, the others go on meanwhile"
-        )
+    _refuse_newer(known, address)
     others = "SELECT count(*) FROM uptake_workers WHERE migration < %s AND seen > now() - interval '5 minutes'"
     for name, file in migrations().items():
         if name <= known["migration"]:
@@ -92,4 +127,4 @@ def _note(connection: Connection[Any], **facts: str) -> None:
         connection.execute("INSERT INTO uptake_meta VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value", (key, value))
 
 
-__all__ = ["migrations", "newest", "prepare"]
+__all__ = ["look", "migrations", "newest", "prepare"]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 KEPT_FAILURES = 1000
 FORGET = "1 hour"  # a worker that was not heard of so long is no longer listed
+SILENT = "30 seconds"  # or so long, where one of its name came after it on its machine: a container that was started again
 
 _CALLED = """
 INSERT INTO uptake_calls AS c VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET called = EXCLUDED.called
@@ -45,6 +46,9 @@ INSERT INTO uptake_workers (id, name, host, pid, version, migration, config, pla
 VALUES (%(id)s, %(name)s, %(host)s, %(pid)s, %(version)s, %(migration)s, %(config)s, %(plans)s, %(queues)s, %(concurrency)s,
         %(numbers)s)
 ON CONFLICT (id) DO UPDATE SET config = EXCLUDED.config, queues = EXCLUDED.queues, numbers = EXCLUDED.numbers, seen = now()
+"""
+_SUCCEED = f"""
+DELETE FROM uptake_workers WHERE name = %(name)s AND host = %(host)s AND id <> %(id)s AND seen < now() - interval '{SILENT}'
 """
 
 
@@ -171,6 +175,7 @@ class Store:
 
         async def work(connection: AsyncConnection[Any]) -> None:
             await connection.execute(_SIGN, facts)
+            await connection.execute(_SUCCEED.encode(), facts)  # a frozen one that wakes up is listed again with its next sign
             await connection.execute("UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = ANY(%s)", (facts["numbers"],))
 
         await self._do(work)

@@ -131,7 +131,8 @@ def _troubles(roster: Roster) -> Iterable[Trouble]:
             yield Trouble(f"cluster:differs:{w.name}", f"the worker {w.name} on {w.host}: {w.differs}")
     for q in roster.waiting:
         if q.waiting and not q.taken and q.oldest > UNTAKEN:
-            text = f"{q.words}: waits for {q.oldest / 60:.0f} minutes, and no worker is at work that takes it"
+            said = f"{q.words}: has waited for over a minute, and no worker is at work that takes it"
+            text = f"{said}; start one, or give the workers this configuration and SIGHUP"
             yield Trouble(f"cluster:idle:{q.queue}", text)
 
 
