@@ -162,7 +162,7 @@ def cost(s: SourceSetting, topics: int) -> dict[str, Any]:
     allowance = s.source.allowance(s.options)
     limit = min((x for x in (allowance.per_day if allowance else None, s.budget) if x is not None), default=None)
     fits = limit is None or wanted <= limit
-    turns = not fits and s.source.requests_for(Topic("x", "x", dict.fromkeys(s.source.signals, "x")), s.options) is not None
+    turns = not fits and s.source.takes_turns
     return {
         "source": s.source.name,
         "enabled": s.enabled,

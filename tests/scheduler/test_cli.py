@@ -158,7 +158,7 @@ def test_the_plan_says_what_fits(measured: Path, look_at: Here, monkeypatch: pyt
     assert ran.code == 0
     line = next(line for line in ran.out.splitlines() if line.startswith("github "))
     assert line.split()[4:6] == ["fits", "fits"], "for the two topics, and for ten"
-    assert line.endswith("does not fit: 1.6 days for one day's figures"), "for a thousand"
+    assert line.endswith("each every 2 days"), "for a thousand"
     assert "each every 25 days" in next(line for line in ran.out.splitlines() if line.startswith("adzuna "))
     ran = uptake("plan", "--topics", "1000")
     assert ran.code == 1
