@@ -77,12 +77,14 @@ def budget(connection: Connection, setup: Setup, now: int) -> int | None:
 
 
 def more_allowed(connection: Connection, setup: Setup, now: int) -> int:
-    """When the allowance begins to forget what was sent (epoch seconds); ``now`` where it is not spent."""
+    """When half of what the allowance lets out at once may be sent again (epoch seconds); ``now`` where it may."""
     times = [now]
     for limit, window in _limits(setup):
-        if sent(connection, setup.name, now - window) >= limit:
-            first = connection.exec_driver_sql(_FIRST_SENT, (setup.name, now - window)).scalar()
-            times.append(now if first is None else int(first) + window)
+        since = now - window
+        before = sent(connection, setup.name, since) - limit // 2 - 1  # so many are forgotten sooner than the one that it takes
+        if before >= 0:
+            last = connection.exec_driver_sql(_SENT_IN_ORDER, (setup.name, since, before)).scalar()
+            times.append(now if last is None else int(last) + window + 1)
     return max(times)
 
 
@@ -95,9 +97,9 @@ def _limits(setup: Setup) -> list[tuple[int, int]]:
     return [(limit, window - SLACK * (window >= DAY)) for limit, window in limits]
 
 
-_FIRST_SENT = """
-SELECT min(e.fetched_at) FROM evidence e JOIN runs r ON r.id = e.run WHERE r.source = ? AND r.kind != 'import'
-  AND e.kind = 'capture' AND e.fetched_at >= ?
+_SENT_IN_ORDER = """
+SELECT e.fetched_at FROM evidence e JOIN runs r ON r.id = e.run WHERE r.source = ? AND r.kind != 'import'
+  AND e.kind = 'capture' AND e.fetched_at >= ? ORDER BY e.fetched_at LIMIT 1 OFFSET ?
 """
 
 

@@ -144,7 +144,7 @@ class Visits:
             wait = min(LONGEST, FIRST_RETRY * 2 ** self._retries[setup.name])
             wishes.append((visit.time + wait, "some did not answer"))
         elif reasons & ASKED_TO_WAIT or any(r.waiting for r in visit.reports):
-            more = self._more_allowed(setup)
+            more = self._more_allowed(visit, setup)
             if following is None or more <= following - jobs.SLACK:
                 wishes.append((more, "some wait for the allowance"))
         self._retries[setup.name] = self._retries[setup.name] + 1 if reasons & PASSING else 0
@@ -157,11 +157,11 @@ class Visits:
         if visit.again is not None and following is not None and visit.again >= following:
             visit.again, visit.why = None, ""
 
-    def _more_allowed(self, setup: Setup) -> int:
-        """When more may be asked: an hour from now at the soonest."""
+    def _more_allowed(self, visit: Visit, setup: Setup) -> int:
+        """When more may be asked: an hour after the visit began at the soonest."""
         now = self._clock()
         with self.service.journal.read() as connection:
-            return max(now + HOUR, jobs.more_allowed(connection, setup, now))
+            return max(visit.time + HOUR, now + MINUTE, jobs.more_allowed(connection, setup, now))
 
 
 def _may_have_passed(connection: Connection, setup: Setup, last: int, now: int) -> bool:
