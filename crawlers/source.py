@@ -57,6 +57,7 @@ class SourceSpider(Answering):
     by_key: ClassVar[bool] = False  # the operator gives keys for calling what its robots.txt closes to crawlers: the key's terms hold
     needs_contact: ClassVar[bool] = False  # its operator asks for a way to reach who calls
     hosts_apart: ClassVar[bool] = False  # its endpoints are different operators': a wall or an outage at one says nothing of the others
+    takes_turns: ClassVar[bool] = False  # each topic costs requests of its own: those that no allowance is left for wait (`requests_for`)
     people: ClassVar[bool] = False  # its pages may name people: they are kept for a limited time only
     parser: ClassVar[int] = 1  # raise it when a parse function changes what it reads
     history_since: ClassVar[str | None] = None  # how far `uptake backfill` goes without --since (ISO date, or "90 days")
@@ -135,9 +136,12 @@ class SourceSpider(Answering):
         return f"{ten / 10:.1f} a topic" if more > 2 * ten else f"{ten:,.0f} whatever the topics"
 
     @classmethod
-    def requests_for(cls, topic: Topic, options: Mapping[str, object]) -> int | None:
+    def requests_for(cls, topic: Topic, options: Mapping[str, object]) -> float | None:
         """Requests that one topic costs each time, where topics take turns if not all fit the allowance; else None."""
-        return None
+        if not cls.takes_turns:
+            return None
+        few, many = (cls.requests_per_day(n, options) for n in (100, 1_100))
+        return 0.0 if cls.name_of(topic) is None else (many - few) / 1_000
 
     @classmethod
     def rows(cls, options: Mapping[str, object]) -> tuple[Counts, ...]:

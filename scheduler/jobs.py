@@ -67,16 +67,40 @@ def counts_something(setup: Setup, now: int) -> bool:
 
 def due(connection: Connection, slots: Sequence[Slot]) -> list[Slot]:
     """The slots that have no value yet. One that is held as suspect has one."""
-    return [s for s in slots if ledger.point_state(connection, s) not in {State.GOOD, State.SUSPECT}]
+    states = ledger.states_at(connection, slots)
+    return [s for s in slots if states.get(s) not in {State.GOOD, State.SUSPECT}]
 
 
 def budget(connection: Connection, setup: Setup, now: int) -> int | None:
     """Requests that may still be sent: the operator's allowance and the user's, less what was sent in their time."""
+    return min((limit - sent(connection, setup.name, now - window) for limit, window in _limits(setup)), default=None)
+
+
+def more_allowed(connection: Connection, setup: Setup, now: int) -> int:
+    """When half of what the allowance lets out at once may be sent again (epoch seconds); ``now`` where it may."""
+    times = [now]
+    for limit, window in _limits(setup):
+        since = now - window
+        before = sent(connection, setup.name, since) - limit // 2 - 1  # so many are forgotten sooner than the one that it takes
+        if before >= 0:
+            last = connection.exec_driver_sql(_SENT_IN_ORDER, (setup.name, since, before)).scalar()
+            times.append(now if last is None else int(last) + window + 1)
+    return max(times)
+
+
+def _limits(setup: Setup) -> list[tuple[int, int]]:
+    """Requests within a number of seconds, a day's a little shorter, so that a daily visit finds the last one's forgotten."""
     allowance = setup.source.allowance(setup.options)
     limits = allowance.limits if allowance is not None else []
     if setup.budget is not None:
         limits.append((setup.budget, DAY))
-    return min((limit - sent(connection, setup.name, now - window + SLACK * (window >= DAY)) for limit, window in limits), default=None)
+    return [(limit, window - SLACK * (window >= DAY)) for limit, window in limits]
+
+
+_SENT_IN_ORDER = """
+SELECT e.fetched_at FROM evidence e JOIN runs r ON r.id = e.run WHERE r.source = ? AND r.kind != 'import'
+  AND e.kind = 'capture' AND e.fetched_at >= ? ORDER BY e.fetched_at LIMIT 1 OFFSET ?
+"""
 
 
 _SENT = """
@@ -152,18 +176,19 @@ def turns(connection: Connection, setup: Setup, slots: Sequence[Slot], now: int)
     shared = sum(1 for s in slots if not s.series.topic)
     if left is None or not known or sum(known.values()) + shared <= left:
         return Turn(list(slots))
-    last = ledger.last_planned(connection, setup.name, now - span(Cadence.YEAR))
+    last = ledger.last_planned(connection, setup.name, wanted, now - span(Cadence.YEAR))
     taken: set[str] = {""} if left >= shared else set()
-    left -= shared
+    free = float(left - shared)
     for key in sorted(wanted, key=lambda k: last.get(k, 0)):  # stable: among equals the order of the config
-        if known.get(key, 0) <= left:
+        if known.get(key, 0) <= free:
             taken.add(key)
-            left -= known.get(key, 0)
+            free -= known.get(key, 0)
     days = days_between(setup)
     allowance = setup.source.allowance(setup.options)
+    then = f"each has one about every {days} days" if days > 1 else "the others follow as soon as more is allowed"
     words = (
-        f"{setup.source.title}: {len(taken - {''})} of {len(wanted)} topics have their turn now"
-        f" ({allowance.words if allowance else 'your budget'}); each has one about every {days} day{'s' * (days > 1)}"
+        f"{setup.source.title}: {len(taken - {''}):,} of {len(wanted):,} topics have their turn now"
+        f" ({allowance.words if allowance else 'your budget'}); {then}"
     )
     return Turn([s for s in slots if s.series.topic in taken], words)
 

@@ -28,6 +28,7 @@ PASSING = {Reason.UNREACHABLE, Reason.TRUNCATED, Reason.UNANSWERED, Reason.ROBOT
 ASKED_TO_WAIT = {Reason.THROTTLED, Reason.BUDGET}
 FIRST_RETRY = 15 * MINUTE  # then twice as long each time
 LONGEST = 4 * HOUR
+MOST_TOLD = 10  # topics that are named one by one
 LOOK_BACK = 70 * DAY  # what is planned today lies back two months at most
 
 
@@ -97,10 +98,10 @@ class Visits:
                 added = catchup.new_topics(connection, setup, now)
             visit.passed = await self._pass_over(setup, schedule, now)
         visit.reports = await jobs.collect(self.service, setup, now=now, skip=self._ended[setup.name])
-        if not self.service.stopping and not _reasons(visit.reports) & (PASSING | ASKED_TO_WAIT):
+        if not self.service.stopping and not _wait(visit.reports):
             visit.reports += await self._fill(setup, now)
             if added and not self.service.stopping:
-                logger.info("%s: reading the history of %s, as far as the allowance goes", setup.name, ", ".join(added))
+                logger.info("%s: reading the history of %s, as far as the allowance goes", setup.name, _told(added))
                 visit.reports += await jobs.backfill(self.service, setup, now=now, since=None, topics=added)
         self._plan_again(visit, setup, schedule)
         return visit
@@ -121,7 +122,7 @@ class Visits:
         if found is None:
             return []
         reports = await jobs.backfill(self.service, setup, now=now, since=found.since, topics=found.topics)
-        if any(r.stopped for r in reports) or _reasons(reports) & (PASSING | ASKED_TO_WAIT):
+        if any(r.stopped for r in reports) or _wait(reports):
             return reports  # it says nothing of what the history holds
 
         def remember() -> None:
@@ -137,23 +138,30 @@ class Visits:
         """When to come again: for what passes by, for topics that wait for their turn, for what failed and may be well again."""
         ends = [m for r in visit.reports for m in r.tally.details]
         self._ended[setup.name] |= {m.slot for m in ends if m.reason not in PASSING | ASKED_TO_WAIT}
-        reasons = _reasons(visit.reports)
+        reasons, following = _reasons(visit.reports), next_time(schedule, visit.time)
         wishes: list[tuple[int, str]] = []
         if reasons & PASSING:
             wait = min(LONGEST, FIRST_RETRY * 2 ** self._retries[setup.name])
             wishes.append((visit.time + wait, "some did not answer"))
         elif reasons & ASKED_TO_WAIT or any(r.waiting for r in visit.reports):
-            wishes.append((visit.time + HOUR, "some wait for the allowance"))
+            more = self._more_allowed(visit, setup)
+            if following is None or more <= following - jobs.SLACK:
+                wishes.append((more, "some wait for the allowance"))
         self._retries[setup.name] = self._retries[setup.name] + 1 if reasons & PASSING else 0
         with self.service.journal.read() as connection:
             state = recall(connection, setup.name)
         poll = setup.source.next_poll(setup.topics.values(), state, visit.time)
         if poll is not None:
             wishes.append((max(poll, visit.time + MINUTE), "what passes by there is looked at"))
-        following = next_time(schedule, visit.time)
         visit.again, visit.why = min(wishes, default=(None, ""))
         if visit.again is not None and following is not None and visit.again >= following:
             visit.again, visit.why = None, ""
+
+    def _more_allowed(self, visit: Visit, setup: Setup) -> int:
+        """When more may be asked: an hour after the visit began at the soonest."""
+        now = self._clock()
+        with self.service.journal.read() as connection:
+            return max(visit.time + HOUR, now + MINUTE, jobs.more_allowed(connection, setup, now))
 
 
 def _may_have_passed(connection: Connection, setup: Setup, last: int, now: int) -> bool:
@@ -163,6 +171,15 @@ def _may_have_passed(connection: Connection, setup: Setup, last: int, now: int) 
     runs = {brief.run for brief in absences.recent(connection, setup.name, 1)}
     left = absences.lost(connection, setup.name, last - LOOK_BACK)
     return any(e.run in runs and e.reason in PASSING | ASKED_TO_WAIT for e in left)
+
+
+def _wait(reports: Sequence[Report]) -> bool:
+    """Whether more would be asked in vain now: some did not answer, or the allowance is spent."""
+    return bool(_reasons(reports) & (PASSING | ASKED_TO_WAIT)) or any(r.waiting for r in reports)
+
+
+def _told(topics: Sequence[str]) -> str:
+    return ", ".join(topics[:MOST_TOLD]) + (f" and {len(topics) - MOST_TOLD:,} more" if len(topics) > MOST_TOLD else "")
 
 
 def _reasons(reports: Sequence[Report]) -> set[Reason]:

@@ -231,12 +231,20 @@ def runs(
     return [_run(row, as_of) for row in connection.execute(query)]
 
 
-def last_planned(connection: Connection, source: str, since: int) -> dict[str, int]:
-    """When each topic was last planned by a collection with slots at or after ``since``: topic to epoch seconds."""
-    found: dict[str, int] = {}
-    for run in runs(connection, source, since=since):
-        if run.kind == COLLECT:
-            found |= dict.fromkeys((s.series.topic for s in run.slots), run.time)
+def last_planned(connection: Connection, source: str, topics: Iterable[str], since: int) -> dict[str, int]:
+    """When each topic was last planned by a collection with slots at or after ``since``: topic to epoch seconds.
+
+    Topics that were not are left out. Runs are gone through newest first, and only until all are found.
+    """
+    left, found = set(topics), dict[str, int]()
+    c = schema.runs.c
+    query = select(c.time, c.plan).where(c.source == source, c.kind == COLLECT, c.last_slot >= since).order_by(c.seq.desc())
+    for time, plan in connection.execute(query):
+        if not left:
+            break
+        met = left & {slot.series.topic for slot in unpack(plan, source)}
+        found |= dict.fromkeys(met, time)
+        left -= met
     return found
 
 

@@ -98,6 +98,7 @@ class Board(SourceSpider):
 class SearchBoard(Board):
     """A board that is searched: one request for each topic, country, and of new postings one more."""
 
+    takes_turns = True
     syntax: ClassVar[Syntax] = Syntax()
     new_within: ClassVar[int] = 7  # days, of `with_new`
     remedy: ClassVar[str] = ""  # what a person can do where the board refuses; empty: look at the key, if it has one

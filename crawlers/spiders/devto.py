@@ -98,6 +98,7 @@ class DevTo(SourceSpider):
     )
     endpoints: ClassVar = {"base_url": "https://dev.to"}
     signals = ("devto",)
+    takes_turns = True
     schedule = "47 3 * * *"
     people = True
     history_since = "90 days"

@@ -97,6 +97,7 @@ class GitHub(StarHistory):
         "The API may be used by anybody within its rate limits; tokens must not be pooled to exceed them, and personal data must not be"
         " gathered for spam or sale. Uptake reads counts only, no stargazer or contributor is named.",
     )
+    takes_turns = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

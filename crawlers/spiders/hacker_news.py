@@ -71,6 +71,7 @@ class HackerNews(SourceSpider):
     endpoints: ClassVar = {"base_url": "https://hn.algolia.com"}
     signals = ("hacker_news", "search", "jobs")
     hiring_signals: ClassVar = ("jobs", "hacker_news", "search")
+    takes_turns = True
     schedule = "41 2 * * *"
     people = True
     history_since = FIRST_THREAD

@@ -80,6 +80,7 @@ class StackOverflow(SourceSpider):
     endpoints: ClassVar = {"base_url": "https://api.stackexchange.com"}
     signals = ("stackoverflow",)
     options = (Option("key", "a free request key from https://stackapps.com/apps/oauth/register: 10,000 requests a day", secret=True),)
+    takes_turns = True
     schedule = "23 2 * * *"
     history_since = "30 days"
 

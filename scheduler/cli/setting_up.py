@@ -13,6 +13,7 @@ import typer
 from scheduler.cli.app import app
 from scheduler.cli.common import Json, config, print_json, table
 from storage.model import Topic, UsageError
+from storage.periods import DAY
 
 if TYPE_CHECKING:
     from scheduler.config import SourceSetting
@@ -128,10 +129,12 @@ def plan(
 ) -> int:
     """Requests a day against each source's allowance, for your topics, for 10 and for 1,000.
 
-    Where not all topics fit, they take turns. Exit code 1 where even that is not possible. Example: uptake plan --topics 200
+    Where not all topics fit, they take turns. Where they fit, one request after the other may still take more than a day.
+    Exit code 1 where neither is possible. Example: uptake plan --topics 200
     """
     settings = config()
-    rows = [cost(s, topics if topics is not None else _named(s, settings.topics.values())) for s in settings.sources.values()]
+    pace = settings.manners.delay
+    rows = [cost(s, topics if topics is not None else _named(s, settings.topics.values()), pace) for s in settings.sources.values()]
     if json:
         print_json(rows)
     else:
@@ -142,7 +145,7 @@ def plan(
                 "<1" if 0 < r["requests_per_day"] < 1 else f"{r['requests_per_day']:,.0f}",
                 f"{r['allowance_per_day']:,}" if r["allowance_per_day"] is not None else "not published",
                 _verdict(r),
-                *(_verdict(cost(settings.sources[r["source"]], n)) for n in (10, 1000)),
+                *(_verdict(cost(settings.sources[r["source"]], n, pace)) for n in (10, 1000)),
             ]
             for r in rows
         ]
@@ -156,13 +159,17 @@ def _named(s: SourceSetting, topics: Iterable[Topic]) -> int:
     return sum(1 for t in topics if s.source.name_of(t) is not None)
 
 
-def cost(s: SourceSetting, topics: int) -> dict[str, Any]:
-    """What a number of topics costs at a source, against what may be sent a day."""
+def cost(s: SourceSetting, topics: int, pace: float = 0.0) -> dict[str, Any]:
+    """What a number of topics costs at a source, against what may be sent a day.
+
+    ``pace``: seconds between two requests to one host, unless the source's section says otherwise.
+    """
     wanted = s.source.requests_per_day(topics, s.options) if topics else 0.0
     allowance = s.source.allowance(s.options)
     limit = min((x for x in (allowance.per_day if allowance else None, s.budget) if x is not None), default=None)
+    pause = 0.0 if s.source.hosts_apart else pace if s.delay is None else s.delay
     fits = limit is None or wanted <= limit
-    turns = not fits and s.source.requests_for(Topic("x", "x", dict.fromkeys(s.source.signals, "x")), s.options) is not None
+    turns = not fits and s.source.takes_turns
     return {
         "source": s.source.name,
         "enabled": s.enabled,
@@ -170,13 +177,14 @@ def cost(s: SourceSetting, topics: int) -> dict[str, Any]:
         "requests_per_day": round(wanted, 1),
         "allowance_per_day": limit,
         "fits": fits,
+        "days_of_asking": round(wanted * pause / DAY, 2),
         "days_between": ceil(wanted / max(1, limit)) if turns and limit is not None else None,
     }
 
 
 def _verdict(row: dict[str, Any]) -> str:
     if row["fits"]:
-        return "fits"
+        return "fits" if row["days_of_asking"] <= 1 else f"takes {row['days_of_asking']:.1f} days"
     if row["days_between"]:
         return f"each every {row['days_between']} days"
     return f"does not fit: {row['requests_per_day'] / row['allowance_per_day']:.1f} days for one day's figures"

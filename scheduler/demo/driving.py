@@ -78,6 +78,7 @@ class Drive:
     manners: Manners
     road: Road
     clock: Clock
+    url: str | None = None  # of a journal on PostgreSQL
 
     async def until(self, end: int) -> int:
         """Let the time pass. Gives the number of visits."""
@@ -87,7 +88,7 @@ class Drive:
             if (off := self.road.off_until(self.clock.now)) is not None:
                 self.clock.now = off
                 continue
-            with Journal.open(self.folder, writable=True) as journal:
+            with Journal.open(self.folder, self.url, writable=True) as journal:
                 service = CrawlService(journal, self.manners, clock=self.clock)
                 try:
                     self.road.begins(service)

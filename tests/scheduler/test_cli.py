@@ -152,19 +152,24 @@ def test_a_secret_is_said_to_be_set_and_never_shown(measured: Path, look_at: Her
     assert "5,000 requests an hour" in uptake("sources").out
 
 
-def test_the_plan_says_what_fits(measured: Path, look_at: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plan_says_what_fits(tmp_path: Path, measured: Path, look_at: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     look_at(measured)
     ran = uptake("plan")
     assert ran.code == 0
     line = next(line for line in ran.out.splitlines() if line.startswith("github "))
     assert line.split()[4:6] == ["fits", "fits"], "for the two topics, and for ten"
-    assert line.endswith("does not fit: 1.6 days for one day's figures"), "for a thousand"
+    assert line.endswith("each every 2 days"), "for a thousand"
     assert "each every 25 days" in next(line for line in ran.out.splitlines() if line.startswith("adzuna "))
-    ran = uptake("plan", "--topics", "1000")
+    assert uptake("plan", "--topics", "600000").code == 0, "what is off cannot be too much"
+    config = tmp_path / "uptake.toml"
+    said = (measured / "uptake.toml").read_text(encoding="utf-8")
+    config.write_text(said.replace("[sources.pypi]\nenabled = false", "[sources.pypi]\nenabled = true"), encoding="utf-8")
+    ran = uptake("--config", config, "plan", "--topics", "600000")
     assert ran.code == 1
-    assert "does not fit: 1.6 days for one day's figures" in ran.out
+    assert "does not fit: 1.2 days for one day's figures" in next(line for line in ran.out.splitlines() if line.startswith("pypi "))
     rows = {r["source"]: r for r in uptake("plan", "--topics", "1000", "--json").json}
     assert (rows["github"]["allowance_per_day"], rows["github"]["fits"]) == (60 * 24, False)
+    assert rows["github"]["days_between"] == 2
     assert rows["hacker_news"]["fits"]
     monkeypatch.setenv("UPTAKE_GITHUB_TOKEN", "t")
     monkeypatch.setenv("UPTAKE_STACKOVERFLOW_KEY", "k")

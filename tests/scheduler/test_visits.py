@@ -50,6 +50,12 @@ class Rationed(Toy):
         return 1
 
 
+class Hourly(Rationed):
+    @classmethod
+    def allowance(cls, options: Mapping[str, object]) -> Allowance | None:
+        return Allowance(2, "hour", "2 an hour")
+
+
 class Desk:
     """One source at a server, visited when the test says so."""
 
@@ -148,9 +154,16 @@ def test_topics_that_take_turns_have_no_gap_between_their_turns(tmp_path: Path, 
 
 
 def test_a_topic_that_waits_for_its_turn_is_asked_for_before_the_schedule_calls(tmp_path: Path, shop: Shop) -> None:
-    visit = Desk(tmp_path, Rationed, shop.url).visit()
-    assert visit.again == NOW + HOUR
+    visit = Desk(tmp_path, Hourly, shop.url).visit()
+    assert visit.again == NOW + HOUR + 1, "when both are forgotten"
     assert visit.why == "some wait for the allowance"
+
+
+def test_nobody_comes_in_vain_while_a_day_s_allowance_is_spent(tmp_path: Path, shop: Shop) -> None:
+    desk = Desk(tmp_path, Rationed, shop.url)
+    assert desk.visit().again is None, "the schedule calls sooner than the allowance forgets"
+    assert desk.visit(NOW + 6 * HOUR).reports[0].waiting == 1
+    assert len(shop.asked("/widgets")) == 2
 
 
 def test_flows_that_passed_are_read_from_history(tmp_path: Path) -> None:

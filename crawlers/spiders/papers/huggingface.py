@@ -86,6 +86,7 @@ class HuggingFace(SourceSpider):
     endpoints: ClassVar = {"base_url": "https://huggingface.co"}
     signals = ("huggingface",)
     options = (Option("token", "a free access token with read rights: 200 pages in five minutes in place of 100", secret=True),)
+    takes_turns = True
     schedule = "53 3 * * *"
     delay = 3.0  # 100 in five minutes
     people = True  # a model's name begins with its owner's

@@ -74,6 +74,7 @@ class OpenAlex(MonthlyPapers):
     endpoints: ClassVar = {"base_url": "https://api.openalex.org"}
     signals = ("openalex", "papers")
     options = (Option("key", f"a free key from {KEYS}: 1,000 searches a day in place of 100", secret=True),)
+    takes_turns = True
     schedule = "47 6 * * *"
     history_since = "365 days"
     custom_settings = {"CONCURRENT_REQUESTS": 1}  # noqa: RUF012  # Scrapy's own form; one by one, to stop in time

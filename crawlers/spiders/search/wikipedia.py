@@ -63,6 +63,7 @@ class Wikipedia(SourceSpider):
     signals = ("wikipedia",)
     needs_contact = True
     by_key = True  # robots.txt of Wikimedia's sites keeps crawlers from /api/; programs have rules of their own (`terms`), kept here
+    takes_turns = True
     schedule = "31 13 * * *"
     history_since = "2015-07-01"
 
