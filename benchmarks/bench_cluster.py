@@ -142,7 +142,7 @@ def _measure(workers: int, server: Postgres | None = None) -> float:
     Shop.open.clear()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         shops = [stack.enter_context(Shop()) for _ in range(HOSTS)]
-        _configure(Path(folder), shops)  # type: ignore[arg-type]  # each is what it was entered as
+        _configure(Path(folder), shops)
         environment = {**os.environ, "UPTAKE_CONFIG": f"{folder}/uptake.toml", "UPTAKE_QUEUE_URL": url}
         start = partial(subprocess.Popen, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if server is not None:
@@ -158,7 +158,7 @@ def _measure(workers: int, server: Postgres | None = None) -> float:
         else:
             Shop.open.set()
             start([*PROGRAM, "run", "--once"]).wait()
-        times = sorted(t for shop in shops for t in shop.times)  # type: ignore[attr-defined]
+        times = sorted(t for shop in shops for t in shop.times)
         counted = COUNTERS * NAMES
         assert len(times) >= counted, f"{len(times)} of {counted}"
         return counted / (times[-1] - times[0])

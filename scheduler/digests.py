@@ -63,7 +63,7 @@ class Known:
 def know(connection: Connection, settings: Config, view: View) -> Known:
     """Read the journal and find the claims; the costly part."""
     from trends.claims import claims
-    from trends.panel import load
+    from trends.loading import load
 
     topics = [key for basket in settings.baskets.values() for key in basket.topics]
     panel = load(connection, topics, now=view.present, as_of=view.sequence, until=view.present)
@@ -129,7 +129,7 @@ def store(tx: Transaction, settings: Config, made: Sequence[Made], kind: str = d
 def charts_of(connection: Connection, settings: Config, kept: Kept) -> list[Chart]:
     """The charts of a stored digest, drawn from the knowledge that it was made from, and with what was noted with it."""
     from trends.digest_charts import pictures
-    from trends.panel import load
+    from trends.loading import load
 
     digest = Digest.from_dict(kept.document)
     if not digest.charts:

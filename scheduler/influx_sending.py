@@ -23,7 +23,7 @@ def derive(journal: Journal, settings: Config, now: int) -> Changes:
     from trends.claims import claims
     from trends.derived import coverage, indices
     from trends.derived import derive as concluded
-    from trends.panel import load
+    from trends.loading import load
     from trends.summary import summarise
 
     baskets = list(settings.baskets.values())

@@ -9,6 +9,7 @@ from crawlers.keep import Keep, files_of
 from crawlers.object_store import StoreAwayError
 from storage import ledger, schema
 from storage.model import Slot, State
+from storage.states import states_at
 
 
 def left_of(connection: Connection, run: ledger.Run, keep: Keep) -> list[Slot]:
@@ -22,7 +23,7 @@ def left_of(connection: Connection, run: ledger.Run, keep: Keep) -> list[Slot]:
     slots = [slot for place, slot in enumerate(run.slots) if place not in ended]
     if run.kind == ledger.BACKFILL or run.rereads or _all_here(connection, run, keep):
         return slots
-    states = ledger.states_at(connection, slots)
+    states = states_at(connection, slots)
     return [slot for slot in slots if states.get(slot) not in {State.GOOD, State.SUSPECT}]
 
 

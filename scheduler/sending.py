@@ -22,6 +22,7 @@ from scheduler.config import Config
 from scheduler.config_mail import Mailing
 from scheduler.digest_periods import Period, latest
 from scheduler.letters import Issue
+from scheduler.publishing import publish
 from storage import digests, schema, sendings
 from storage.digests import Kept
 from storage.grips import FIRM, Grip
@@ -33,7 +34,7 @@ from storage.sendings import Sending, Standing
 from trends.digest_html import Chart
 from trends.digest_model import Digest
 from trends.handing import Answer, Before, Told, Unreachable
-from trends.mail import Envelope, build, message_id
+from trends.mail import Envelope, Letter, build, message_id
 from trends.mail_server import Post
 
 LOCK = "digest"
@@ -157,22 +158,20 @@ class Sender:
         mailing = self.settings.mail
         if mailing is None:
             raise UsageError("mail is waiting to be sent, but there is no [mail] section any more")
-        messages = self._messages(waiting, mailing)
+        written: dict[tuple[int, ...], tuple[Issue, Letter]] = {}
         with Post(mailing.server(self.environment), mailing.sender) as post:
-            for sending, message in messages:
+            for sending in waiting:
+                if sending.digests not in written:  # not before a server is there: drawing takes seconds, and it may be away for a week
+                    issue = self.issue(sending.digests)
+                    written[sending.digests] = issue, letters.letter(issue, self.settings)
+                    post.resume()
+                message = self._message(sending, mailing, *written[sending.digests])
                 self._note(sending, post.hand_over(message, sending.recipient, self._begin(sending)))
 
-    def _messages(self, waiting: list[Sending], mailing: Mailing) -> list[tuple[Sending, EmailMessage]]:
-        """All messages, made before a server is kept waiting."""
-        issues = {ids: self.issue(ids) for ids in {s.digests for s in waiting}}
-        written = {ids: letters.letter(issue, self.settings) for ids, issue in issues.items()}
-        made = []
-        for s in waiting:
-            baskets = issues[s.digests].digests
-            names = "-".join(d.basket for d in baskets), ", ".join(d.title for d in baskets)
-            leave = mailing.unsubscribe, mailing.unsubscribe_url
-            made.append((s, build(written[s.digests], Envelope(mailing.sender, s.recipient, s.message_id, self.now, *names, *leave))))
-        return made
+    def _message(self, sending: Sending, mailing: Mailing, issue: Issue, letter: Letter) -> EmailMessage:
+        names = "-".join(d.basket for d in issue.digests), ", ".join(d.title for d in issue.digests)
+        leave = mailing.unsubscribe, mailing.unsubscribe_url
+        return build(letter, Envelope(mailing.sender, sending.recipient, sending.message_id, self.now, *names, *leave))
 
     def _hook(self, waiting: list[Sending]) -> None:
         from trends.webhook import post
@@ -259,7 +258,7 @@ def send_due(
             made += sender.plan_alerts()
         waiting = _waiting(journal, now, period.key if by_hand and period else None)
         sender.hand_over(waiting)
-        files = _publish(sender, made, period)
+        files = publish(journal, settings, sender.issue, made, period)
         touched = tuple(sender.touched[i] for i in sorted(sender.touched))
         return Sent(period.key if period else "", tuple(made), touched, tuple(dict.fromkeys(sender.troubles)), files)
 
@@ -280,23 +279,3 @@ def _waiting(journal: Journal, now: int, period: str | None) -> list[Sending]:
         for refused in sendings.listed(tx.connection, kind=digests.DIGEST, period=period, states=(Standing.REFUSED,)):
             sendings.again(tx, refused, now=now)
         return sendings.listed(tx.connection, states=(Standing.PLANNED,))
-
-
-def _publish(sender: Sender, made: Sequence[Kept], period: Period | None) -> tuple[str, ...]:
-    """Pages of new digests, and of this period's that have none, and the feed of all, in the store's reports."""
-    folder, baskets = sender.journal.folder / "reports" / "digests", sender.settings.digest.baskets
-    with sender.journal.read() as connection:
-        here = [digests.find(connection, digests.DIGEST, b, period.key) for b in baskets] if period else []
-    wanted = {k.id: k for k in [*made, *here] if k is not None}
-    missing = [k for k in wanted.values() if not (folder / f"{_name(k)}.html").exists()]
-    if not missing:
-        return ()
-    with sender.journal.read() as connection:
-        every = digests.listed(connection, newest=letters.FEED * max(1, len(baskets)))
-    written = [p for k in missing for p in letters.write_files(folder, _name(k), letters.files(sender.issue([k.id]), sender.settings))]
-    entries = [(Digest.from_dict(k.document), k.present, k.sequence) for k in every]
-    return tuple(map(str, [*written, letters.write_feed(folder, entries, sender.settings)]))
-
-
-def _name(kept: Kept) -> str:
-    return f"{kept.period}-{kept.basket}".replace(":", "") + ("-alert" if kept.kind == digests.ALERT else "")

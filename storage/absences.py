@@ -9,6 +9,8 @@ from sqlalchemy import Connection, func, select
 
 from storage import ledger, schema
 from storage.model import Outcome, Series, Slot, State
+from storage.plans import size, unpack
+from storage.states import states_at
 
 
 def last_slots(connection: Connection, source: str, series: Iterable[Series], since: int) -> dict[Series, int]:
@@ -25,7 +27,7 @@ def last_slots(connection: Connection, source: str, series: Iterable[Series], si
     for (plan,) in connection.execute(query):
         if not left:
             break
-        for slot in ledger.unpack(plan, source):
+        for slot in unpack(plan, source):
             if slot.series in left:
                 found[slot.series] = max(slot.time, found.get(slot.series, slot.time))
         left -= found.keys()
@@ -46,12 +48,12 @@ def lost(connection: Connection, source: str, since: int, asked: int | None = No
     ends = schema.slot_ends
     troubled = select(ends.c.run).where(ends.c.outcome == str(Outcome.MISSING))
     for row in connection.execute(query.where(schema.runs.c.id.in_(troubled)).order_by(schema.runs.c.seq)).all():
-        slots = ledger.unpack(row.plan, source)
+        slots = unpack(row.plan, source)
         for end in connection.execute(select(ends).where(ends.c.run == row.id, ends.c.outcome == str(Outcome.MISSING))):
             slot = slots[end.slot]
             if slot.time >= since:
                 found[slot] = ledger.End(slot, source, row.id, Outcome.MISSING, end.reason, end.detail)
-    states = ledger.states_at(connection, found)
+    states = states_at(connection, found)
     return [end for slot, end in found.items() if states.get(slot) not in {State.GOOD, State.SUSPECT}]
 
 
@@ -75,7 +77,7 @@ def recent(connection: Connection, source: str, count: int) -> list[Brief]:
     found = []
     for row in connection.execute(query.order_by(schema.runs.c.seq.desc()).limit(count)).all():
         spoken = connection.scalar(select(func.count()).where(ends.c.run == row.id, ends.c.outcome == str(Outcome.MISSING)))
-        planned = ledger.size(row.plan)
+        planned = size(row.plan)
         found.append(Brief(row.id, row.time, planned, planned - int(spoken or 0), row.finished_seq is not None))
     return found
 

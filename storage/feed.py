@@ -18,6 +18,7 @@ from storage import schema
 from storage.dialects import plain_text
 from storage.lookups import ALWAYS, RENAMED, head, series_of
 from storage.model import Event, Series, State
+from storage.parking import Key, Parked, park, unpark
 from storage.transaction import Transaction
 
 # series_id, time, value, bound, state, seq, and whether the point ever stood otherwise
@@ -61,9 +62,6 @@ _MOVE = (
 )
 
 
-Key = tuple[int, int]  # of a point: series_id, time
-
-
 @dataclass(frozen=True, slots=True)
 class Run:
     """Changes of one series in one sequence: ``count`` points from ``first`` to ``last``."""
@@ -102,16 +100,6 @@ class Feed:
     trouble: str = ""
     trouble_since: int | None = None
     server: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """A point that the receiver refuses, with its line and the reason."""
-
-    series_id: int
-    time: int
-    line: str
-    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,37 +259,6 @@ def acknowledge(
         unpark(tx, feed.name, cleared)
     park(tx, feed.name, parked, now)
     return True
-
-
-def park(tx: Transaction, name: str, points: Sequence[Parked], now: int) -> None:
-    if points:
-        sql = (
-            "INSERT INTO parked (feed, series_id, time, line, error, parked_at) VALUES (?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (feed, series_id, time)"
-            " DO UPDATE SET line = excluded.line, error = excluded.error, parked_at = excluded.parked_at"
-        )
-        tx.connection.exec_driver_sql(sql, [(name, p.series_id, p.time, plain_text(p.line), plain_text(p.error), now) for p in points])
-
-
-def unpark(tx: Transaction, name: str, points: Iterable[Key]) -> None:
-    rows = [(name, *point) for point in points]
-    if rows:
-        tx.connection.exec_driver_sql("DELETE FROM parked WHERE feed = ? AND series_id = ? AND time = ?", rows)
-
-
-def clear_parked(tx: Transaction, name: str) -> None:
-    tx.connection.execute(schema.parked.delete().where(schema.parked.c.feed == name))
-
-
-def parked(connection: Connection, name: str, limit: int = 100) -> list[Parked]:
-    rows = connection.exec_driver_sql(
-        "SELECT series_id, time, line, error FROM parked WHERE feed = ? ORDER BY parked_at DESC, series_id, time LIMIT ?", (name, limit)
-    )
-    return [Parked(*row) for row in rows]
-
-
-def count_parked(connection: Connection, name: str) -> int:
-    return int(connection.exec_driver_sql("SELECT count(*) FROM parked WHERE feed = ?", (name,)).scalar_one())
 
 
 def set_back(tx: Transaction, name: str, place: Place = START, *, event_id: int | None = 0) -> None:

@@ -8,8 +8,6 @@ without a row was measured, a missing slot whose point exists after all was reco
 from __future__ import annotations
 
 import hashlib
-import json
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,10 +15,12 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, func, insert, select
 
 from storage import schema
-from storage.dialects import on_postgres, plain_text
+from storage.dialects import plain_text
 from storage.journal import Transaction
 from storage.lookups import SELECT_SERIES, head, series_key
-from storage.model import Capture, Missing, Outcome, Reason, Series, Slot, State
+from storage.model import Capture, Missing, Outcome, Reason, Slot, State
+from storage.plans import pack, unpack
+from storage.states import states_at
 
 COLLECT = "collect"
 BACKFILL = "backfill"
@@ -64,24 +64,6 @@ class End:
     def label(self) -> str:
         """The outcome in one word; a missing one with its reason, as ``missing(reason)``."""
         return f"missing({self.reason})" if self.outcome is Outcome.MISSING else str(self.outcome)
-
-
-def pack(slots: Iterable[Slot]) -> bytes:
-    """A plan as compressed JSON, one ``[metric, version, topic, labels, time]`` a slot."""
-    rows = [[s.series.metric, s.series.version, s.series.topic, s.series.labels, s.time] for s in slots]
-    return zlib.compress(json.dumps(rows, separators=(",", ":")).encode(), 6)
-
-
-def unpack(plan: bytes, source: str) -> tuple[Slot, ...]:
-    return tuple(
-        Slot(Series(metric, topic, tuple((k, v) for k, v in labels), version, source=source), time)
-        for metric, version, topic, labels, time in json.loads(zlib.decompress(plan))
-    )
-
-
-def size(plan: bytes) -> int:
-    """The number of slots of a plan."""
-    return len(json.loads(zlib.decompress(plan)))
 
 
 def snapshot(tx: Transaction, config: str) -> int:
@@ -301,56 +283,6 @@ def _with_state(end: End, state: State | None, failed: End | None) -> End:
     if failed is not None:
         return failed
     return replace(end, outcome=Outcome.MISSING, reason=str(Reason.PARSE_ERROR), detail=f"withdrawn: {end.detail}".rstrip(": "))
-
-
-_STATES = """
-SELECT time, state FROM points WHERE series_id = ? AND time BETWEEN ? AND ? AND seq <= ?
-UNION ALL SELECT time, state FROM revisions WHERE series_id = ? AND time BETWEEN ? AND ? AND seq <= ? AND seq_to > ?
-"""
-
-
-def states_at(connection: Connection, slots: Iterable[Slot], cut: int = 2**62) -> dict[Slot, State]:
-    """The states of the points at some slots, as of a sequence; slots without a point are left out."""
-    times: dict[Series, dict[int, Slot]] = {}
-    for slot in slots:
-        times.setdefault(slot.series, {})[slot.time] = slot
-    found: dict[Slot, State] = {}
-    if on_postgres(connection):
-        return _states_together(connection, [slot for wanted in times.values() for slot in wanted.values()], cut)
-    for series, wanted in times.items():
-        series_id = connection.exec_driver_sql(SELECT_SERIES, series_key(series)).scalar()
-        if series_id is None:
-            continue
-        low, high = min(wanted), max(wanted)
-        for time, state in connection.exec_driver_sql(_STATES, (series_id, low, high, cut, series_id, low, high, cut, cut)):
-            if time in wanted:
-                found[wanted[time]] = State(state)
-    return found
-
-
-_ASKED = (
-    "unnest(CAST(? AS text[]), CAST(? AS bigint[]), CAST(? AS text[]), CAST(? AS text[]), CAST(? AS text[]), CAST(? AS bigint[]))"
-    ' WITH ORDINALITY AS a (metric, version, origin, topic, labels, time, place) JOIN series s ON s.metric = a.metric COLLATE "C"'
-    ' AND s.version = a.version AND s.origin = a.origin COLLATE "C" AND s.topic = a.topic COLLATE "C" AND s.labels = a.labels COLLATE "C"'
-)
-_STATES_TOGETHER = (
-    f"WITH asked AS MATERIALIZED (SELECT s.id, a.time, a.place FROM {_ASKED})"
-    " SELECT a.place, p.state FROM asked a JOIN points p ON p.series_id = a.id AND p.time = a.time WHERE p.seq <= ?"
-    " UNION ALL SELECT a.place, r.state FROM asked a JOIN revisions r ON r.series_id = a.id AND r.time = a.time"
-    " WHERE r.seq <= ? AND r.seq_to > ?"
-)
-TOGETHER = 10_000  # slots that are asked for at once
-
-
-def _states_together(connection: Connection, slots: Sequence[Slot], cut: int) -> dict[Slot, State]:
-    """The states of many slots with one question to the server, instead of two for each series."""
-    found: dict[Slot, State] = {}
-    for start in range(0, len(slots), TOGETHER):
-        part = slots[start : start + TOGETHER]
-        columns = zip(*((*series_key(slot.series), slot.time) for slot in part), strict=True)
-        rows = connection.exec_driver_sql(_STATES_TOGETHER, (*map(list, columns), cut, cut, cut))
-        found |= {part[place - 1]: State(state) for place, state in rows}
-    return found
 
 
 def settled_by_hand(connection: Connection, slot: Slot) -> bool:

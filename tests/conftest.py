@@ -1,4 +1,4 @@
-"""Settings for all tests: performance is the benchmarks' business, so no example has a deadline. Sites that several rooms look at."""
+"""For all tests: no example has a deadline, as performance is the benchmarks' business; servers and sites that several rooms look at."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests.fakes.postgres import Postgres
 from tests.fakes.postgres import running as postgres_running
 
 if TYPE_CHECKING:
+    from tests.fakes.s3 import S3
     from tests.web.site import Site
 
 settings.register_profile("uptake", deadline=None)
@@ -84,3 +85,20 @@ def either_database(request: pytest.FixtureRequest) -> str:
     if request.param == "postgresql":
         request.getfixturevalue("on_postgres")
     return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def object_server() -> Iterator[S3]:
+    """A store of objects, for whose keys this process looks where a user would have put them."""
+    from tests.fakes.s3 import ENVIRONMENT, S3
+
+    with pytest.MonkeyPatch.context() as patch, S3() as server:
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
+        yield server
+
+
+@pytest.fixture
+def s3(object_server: S3) -> S3:
+    """The same, empty and in order."""
+    return object_server.forget()

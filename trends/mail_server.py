@@ -12,6 +12,7 @@ import re
 import smtplib
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
@@ -84,6 +85,15 @@ class Post:
             raise
         logger.info("connected to %s (%s%s)", server.name, server.security, ", logged in" if server.user else "")
         return smtp
+
+    def resume(self) -> None:
+        """After a pause, in which the server may have hung up: connect once more if it has. Raises `Unreachable`."""
+        assert self._smtp is not None, "use it as a context manager"
+        with suppress(*_TROUBLE):
+            if self._smtp.noop()[0] == 250:
+                return
+        self._smtp.close()
+        self.__enter__()
 
     def hand_over(self, message: EmailMessage, recipient: str, before: Before) -> Told:
         """Give one message for one recipient to the server. Raises `Unreachable` if the connection broke before it left."""

@@ -23,7 +23,21 @@ from trends.report_data import BasketReport, Origin, ReportData, Section, Troubl
 from trends.report_view import grouped, views
 from trends.summary_text import change_text, notes, share_of
 
-__all__ = ["BasketReport", "Origin", "ReportData", "Section", "Trouble", "build", "cite", "library", "link", "names", "render", "write"]
+__all__ = [
+    "BasketReport",
+    "Origin",
+    "ReportData",
+    "Section",
+    "Trouble",
+    "build",
+    "cite",
+    "library",
+    "link",
+    "names",
+    "render",
+    "script",
+    "write",
+]
 
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 TEMPLATES = Path(__file__).parent / "templates"
@@ -39,7 +53,7 @@ def render(report: ReportData) -> str:
     environment.filters["link"] = link
     environment.filters["cite"] = cite
     environment.filters["names"] = names
-    vega, app = library(), (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    vega, app = library(), script((TEMPLATES / "report.js").read_text(encoding="utf-8"))
     baskets, drawn = views(report)
     payload = {"light": charts.config(), "dark": charts.config(dark=True), "charts": drawn}
     return environment.get_template("report.html.j2").render(
@@ -75,12 +89,17 @@ def library() -> str:
     """Vega, Vega-Lite and Vega-Embed in one script, from vl-convert. Bundling takes seconds, hence once per process."""
     import vl_convert
 
-    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
-def _hash(script: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+def script(own: str) -> str:
+    """A page's ``own`` script, after what all pages with charts share."""
+    return (TEMPLATES / "charts.js").read_text(encoding="utf-8") + own
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def names(text: str) -> object:

@@ -10,12 +10,12 @@ from sqlalchemy import Connection
 
 from storage.lookups import head
 from storage.model import Basket, Topic
-from trends import panel
 from trends.chart_data import ChartData, chart_data
 from trends.chart_frame import COVERAGE
 from trends.claim import BasketClaims
 from trends.claims import claims
 from trends.findings import BasketSummary, Table
+from trends.loading import load
 from trends.marks import marked
 from trends.panel import Evidence, Group, Panel
 from trends.summary import summarise
@@ -95,7 +95,7 @@ def build(
     ``troubles`` are shown first; ``sources`` are titles by key; ``as_of`` is a journal sequence.
     """
     every = [key for basket in (*baskets, *configured) for key in basket.topics]
-    seen = panel.load(connection, every, now=now, as_of=as_of, until=until)
+    seen = load(connection, every, now=now, as_of=as_of, until=until)
     said = claims(seen, baskets, topics).baskets
     seen = marked(seen, (finding for of in said for finding in of.findings))
     summary = summarise(seen, baskets, topics)

@@ -63,7 +63,7 @@ def _program() -> str:
 def _summary() -> str:
     """A few lines per basket: its fullest tables. All of it is `uptake trends`."""
     from scheduler.cli.showing import baskets_of, looking
-    from trends.panel import load
+    from trends.loading import load
     from trends.summary import summarise
     from trends.summary_text import headline
 

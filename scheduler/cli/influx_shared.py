@@ -78,7 +78,7 @@ def warned(address: Address, machine: Machine) -> list[str]:
 
 def standing_at(settings: Config, address: Address) -> tuple[Standing | None, list[dict[str, Any]]]:
     """How the feed stands by the journal, and the points that are refused."""
-    from storage import feed
+    from storage import feed, parking
     from storage.influx.standing import standing_of
     from storage.journal import Journal, exists
     from storage.periods import iso
@@ -86,7 +86,7 @@ def standing_at(settings: Config, address: Address) -> tuple[Standing | None, li
     if not exists(settings.store, settings.store_url):
         return None, []
     with Journal.open(settings.store, settings.store_url) as journal, journal.read() as connection:
-        parked = feed.parked(connection, address.feed, 1_000)
+        parked = parking.parked(connection, address.feed, 1_000)
         names = feed.Names().of(connection, [p.series_id for p in parked])
         told = [{"series": str(names[p.series_id]), "time": iso(p.time), "error": p.error, "line": p.line} for p in parked]
         return standing_of(connection, address.feed, now()), told

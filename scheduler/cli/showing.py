@@ -56,7 +56,7 @@ def summary_of(context: typer.Context, basket: BasketOption = None, until: Until
     """
     if context.invoked_subcommand is not None:
         return
-    from trends.panel import load
+    from trends.loading import load
     from trends.summary import summarise
     from trends.summary_text import text_of
 
@@ -80,7 +80,7 @@ def claims(basket: BasketOption = None, until: Until = None, as_of: AsOf = None,
     """
     from trends.claims import claims as make
     from trends.claims_text import text_of
-    from trends.panel import load
+    from trends.loading import load
 
     settings = config()
     baskets = baskets_of(settings, basket)
@@ -110,7 +110,7 @@ def venues(
     Counts, growth, each topic's share over the years, and what other rules count. The chart shows every edition up to the
     later year. Example: uptake trends venues --from 2018 --to 2019 --output venues.svg
     """
-    from trends.panel import load
+    from trends.loading import load
     from trends.venues import text_of, year
     from trends.venues import venues as table
 
@@ -164,7 +164,7 @@ def compare(
     from scheduler.config import near
     from trends.compare import compare as duel
     from trends.compare_text import text_of
-    from trends.panel import load
+    from trends.loading import load
 
     settings = config()
     for key in (a, b):

@@ -59,7 +59,7 @@ class World:
 
     def __enter__(self) -> Self:
         for server in (*self.services.values(), self.github, self.receiver, self.mails):
-            self._stack.enter_context(server)  # type: ignore[arg-type]  # each is a context manager of its own kind
+            self._stack.enter_context(server)  # each is a context manager of its own kind
         self.advance(self.plan.start)
         return self
 

@@ -14,6 +14,7 @@ from scheduler.web.problems import MEDIA, Problem
 
 SLOW = 30.0  # seconds within which a reader must take each part of an answer
 LONGEST = 8192  # bytes of a path and query
+HEAD = 16 * 1024  # bytes of a request's first line and headers
 
 # No script but our own files, no style but our own file: what a name or a page holds can be neither.
 POLICY = (
@@ -58,7 +59,9 @@ class Guard:
         if not ours and (len(hosts) > 1 or not self._door.bears(headers, address, int(self._clock()))):
             raise Problem(421, "this is not asked for under that name; name it in [http] names, or use the address")
         if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST:
-            raise Problem(414, f"an address of more than {LONGEST} bytes is not read")
+            raise long_address()
+        if sum(len(name) + len(value) for name, value in headers.raw) > HEAD:  # what comes in pieces is stopped sooner
+            raise long_head()
         if headers.get("content-length", "0") not in {"", "0"} and not (scope["method"] == "POST" and scope["path"] == "/login"):
             raise Problem(413, "nothing that is sent here is read")
 
@@ -80,11 +83,24 @@ class SlowReader(Exception):  # noqa: N818  # it is one
     """Nobody takes what is sent."""
 
 
-async def _refuse(problem: Problem, send: Send) -> None:
+def long_address() -> Problem:
+    return Problem(414, f"an address of more than {LONGEST} bytes is not read")
+
+
+def long_head() -> Problem:
+    return Problem(431, f"a head of more than {HEAD} bytes is not read")
+
+
+def refusal(problem: Problem) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Headers and body of an answer to a request that is not read on; the connection ends with it."""
     body = problem.document("")
-    headers = [(b"content-type", MEDIA.encode()), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+    return [(b"content-type", MEDIA.encode()), (b"content-length", str(len(body)).encode()), (b"connection", b"close")], body
+
+
+async def _refuse(problem: Problem, send: Send) -> None:
+    headers, body = refusal(problem)
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-__all__ = ["HEADERS", "POLICY", "Guard"]
+__all__ = ["HEAD", "HEADERS", "LONGEST", "POLICY", "Guard", "long_address", "long_head", "refusal"]

@@ -108,7 +108,7 @@ class Look:
         return {key: self.setting.topics[key].title if key in self.setting.topics else key for key in topics}
 
     def panel(self, topics: Iterable[str], *, since: int | None = None, only: Callable[[Series], bool] | None = None) -> Panel:
-        from trends.panel import load
+        from trends.loading import load
 
         return load(self.connection, topics, now=self.question.now, as_of=self.sequence, until=self.until, since=since, only=only)
 

@@ -1,4 +1,4 @@
-"""A server on the caller's loop: the listening socket, limits on what a connection may do, start and stop."""
+"""A server on the caller's loop: the listening socket, start and stop."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from scheduler.web.connection import Connection
+from scheduler.web.guard import HEAD
 from storage.model import UsageError
 
-HEAD = 16 * 1024  # bytes of a request's first line and headers
-SLOW = 30.0  # seconds that a full connection may stay full; to close it politely would be to wait for its reader
-FIRST = 10.0  # seconds within which a new connection must have sent its first request
 AT_ONCE = 200  # connections and requests; what is over it gets 503
 
 
@@ -26,45 +24,6 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-class _Protocol(H11Protocol):
-    """Connections that say nothing, say it a byte at a time, or take nothing of what they are sent, are closed."""
-
-    _patience: asyncio.TimerHandle | None = None
-    _full: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own narrowing
-        super().connection_made(transport)
-        self._patience = self.loop.call_later(FIRST, self._lost_patience)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        for timer in (self._patience, self._full):
-            if timer is not None:
-                timer.cancel()
-        super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._abort_later()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._full is not None:
-            self._full.cancel()
-            self._full = None
-
-    def timeout_keep_alive_handler(self) -> None:
-        super().timeout_keep_alive_handler()
-        self._abort_later()
-
-    def _abort_later(self) -> None:
-        if self._full is None:
-            self._full = self.loop.call_later(SLOW, self.transport.abort)
-
-    def _lost_patience(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
-            self.transport.close()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -96,7 +55,7 @@ class Web:
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         config = uvicorn.Config(
             app,
-            http=_Protocol,
+            http=Connection,
             ws="none",
             log_config=None,
             access_log=False,

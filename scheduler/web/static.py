@@ -25,7 +25,9 @@ def style(look: Look) -> Answer:
 
 
 def script(look: Look) -> Answer:
-    return look.answer((ASSETS / "app.js").read_text(encoding="utf-8"), SCRIPT)
+    from trends import report
+
+    return look.answer(report.script((ASSETS / "app.js").read_text(encoding="utf-8")), SCRIPT)
 
 
 def icon(look: Look) -> Answer:

@@ -11,10 +11,11 @@ from sqlalchemy import Connection
 from storage import feed
 from storage.dialects import Both, say
 from storage.exports import escaped_tag, line_parts, line_writer
-from storage.feed import Change, Feed, Key, Names, Parked, Place, Run
+from storage.feed import Change, Feed, Names, Place, Run
 from storage.influx.address import Machine
 from storage.lookups import ALWAYS
 from storage.model import Event, Series, State
+from storage.parking import Key, Parked
 from storage.periods import iso
 from storage.repairs import Repair
 

@@ -6,10 +6,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from storage import feed, repairs
-from storage.feed import START, Feed, Parked, Place
+from storage import feed, parking, repairs
+from storage.feed import START, Feed, Place
 from storage.influx.batches import Batch
 from storage.journal import Journal
+from storage.parking import Parked
 
 AT_RISK = 30  # seconds after which VictoriaMetrics has surely written to disk what it took
 
@@ -29,7 +30,7 @@ class Bookmark:
         if self._feed is None:
             with self._journal.read() as connection:
                 self._feed = feed.find(connection, self._name)
-                self.parked = feed.count_parked(connection, self._name) > 0
+                self.parked = parking.count_parked(connection, self._name) > 0
             if self._feed is None:
                 with self._journal.write() as tx:
                     self._feed = feed.begin(tx, self._name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from storage import feed, repairs
+from storage import feed, parking, repairs
 from storage.feed import START
 from storage.influx.address import Machine
 from storage.influx.verifying import Difference
@@ -22,7 +22,7 @@ def heal(tx: Transaction, name: str, differences: Iterable[Difference], machine:
 
 def retry_parked(tx: Transaction, name: str) -> int:
     """Ask for the points that were refused. Gives how many."""
-    points = [p for p in feed.parked(tx.connection, name, 2**31) if p.line]
+    points = [p for p in parking.parked(tx.connection, name, 2**31) if p.line]
     repairs.request(tx, name, [Repair(p.series_id, p.time, p.time) for p in points])
     return len(points)
 
@@ -30,7 +30,7 @@ def retry_parked(tx: Transaction, name: str) -> int:
 def send_all(tx: Transaction, name: str) -> None:
     """Ask for everything, from the beginning; points that are parked among it."""
     feed.set_back(tx, name, START)
-    feed.clear_parked(tx, name)
+    parking.clear_parked(tx, name)
 
 
 def send_series(tx: Transaction, name: str, ids: Iterable[int], *, wipe: bool = False) -> None:

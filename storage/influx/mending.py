@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from storage import feed, repairs
-from storage.feed import Feed, Parked
+from storage import parking, repairs
+from storage.feed import Feed
 from storage.influx import removing
 from storage.influx.address import Machine
 from storage.influx.batches import Writers, next_of_repair
@@ -12,6 +12,7 @@ from storage.influx.posting import Sizes, post
 from storage.influx.wire import Wire
 from storage.journal import Journal
 from storage.model import Series
+from storage.parking import Parked
 from storage.repairs import Repair
 
 
@@ -32,8 +33,8 @@ class Mender:
         with self._journal.write() as tx:
             repairs.sent(tx, standing.name, repair, batch.last_time, now)
             repairs.forget_done(tx, standing.name, now - 2 * AT_RISK)
-            feed.unpark(tx, standing.name, batch.keys())
-            feed.park(tx, standing.name, [*batch.parked, *posted.parked], now)
+            parking.unpark(tx, standing.name, batch.keys())
+            parking.park(tx, standing.name, [*batch.parked, *posted.parked], now)
         return len(batch.lines) - len(posted.parked) - posted.dropped
 
     def _wipe(self, repair: Repair, standing: Feed, machine: Machine, now: int) -> None:
@@ -49,6 +50,6 @@ class Mender:
         with self._journal.write() as tx:
             if not removing.can_remove(machine):
                 error = f"{machine} cannot remove single figures: what was withdrawn or renamed here still stands there as {removed[0]}"
-                feed.park(tx, standing.name, [Parked(repair.series_id, repair.since, "", error)], now)
+                parking.park(tx, standing.name, [Parked(repair.series_id, repair.since, "", error)], now)
             repairs.wiped(tx, standing.name, repair.series_id)
             repairs.request(tx, standing.name, [Repair(i, repair.since, repair.until) for i in along])

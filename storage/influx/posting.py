@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from storage.feed import Parked
 from storage.influx.answers import Refused, Remedy, Trouble
 from storage.influx.batches import Batch
+from storage.parking import Parked
 
 SINGLES = 32  # refused points without one accepted, after which the other end of the batch is tried; twice that: nobody is let in
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from storage import feed, repairs
 from storage.database import JournalBusy
-from storage.feed import Feed, Parked, Place
+from storage.feed import Feed, Place
 from storage.influx import probe
 from storage.influx.address import Address, Machine
 from storage.influx.answers import Refused, Remedy, Trouble
@@ -27,6 +27,7 @@ from storage.influx.posting import Posted, Sizes, post
 from storage.influx.standing import Standing, standing_of
 from storage.influx.wire import Wire, packed
 from storage.journal import Journal
+from storage.parking import Parked
 from storage.repairs import Repair
 
 log = logging.getLogger(__name__)

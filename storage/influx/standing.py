@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from storage import feed
+from storage import feed, parking
 from storage.feed import Lag
 from storage.periods import DAY, HOUR, iso
 
@@ -83,7 +83,7 @@ def standing_of(connection: Connection, name: str, now: int) -> Standing | None:
         name,
         "",
         feed.lag(connection, known, now),
-        feed.count_parked(connection, name),
+        parking.count_parked(connection, name),
         known.dropped,
         known.trouble,
         known.trouble_since,

@@ -15,11 +15,12 @@ from crawlers.keep import Keep
 from crawlers.object_address import read_address
 from scheduler.engines.queue.schema import prepare
 from storage.journal import Journal
+from tests.fakes.forking import Zygote
 from tests.fakes.postgres import Postgres, running
 from tests.fakes.s3 import BUCKET, ENVIRONMENT, S3
 from tests.faults.conftest import undisturbed, zygote
 from tests.faults.invariant import Account, account_of
-from tests.faults.machine import DONE, TOPICS, Machine, Process, Zygote, until
+from tests.faults.machine import DONE, TOPICS, Machine, Process, until
 from tests.faults.street import Street
 
 DEAD_AFTER = 3.0

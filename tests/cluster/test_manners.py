@@ -34,10 +34,10 @@ class Watched(Street):
         time.sleep(0.2)
         return super().respond(asked)
 
-    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
-        began, who = time.monotonic(), handler.headers["User-Agent"]
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
+        began, who = time.monotonic(), request.headers["User-Agent"]
         try:
-            super()._answer(handler)
+            super().handle(request)
         finally:
             self.visitors.append((began, time.monotonic(), who))
 

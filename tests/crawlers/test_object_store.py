@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,29 +13,20 @@ from crawlers.keep import FIRST, RangeReader
 from crawlers.object_address import Address, read_address
 from crawlers.object_store import ObjectStore, StoreAwayError
 from storage.model import UsageError
-from tests.fakes.s3 import BUCKET, ENVIRONMENT, KEY, S3, SECRET
+from tests.fakes.s3 import BUCKET, KEY, S3, SECRET
 
 pytest.importorskip("s3fs", reason="the extra `cluster` is not installed: s3fs is missing")
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[tuple[S3, ObjectStore]]:
-    with pytest.MonkeyPatch.context() as patch, S3() as server:
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
-        yield server, ObjectStore(Address(f"s3://{BUCKET}/kept", server.url))
+def connected(object_server: S3) -> ObjectStore:  # to make a client of S3 takes a third of a second
+    return ObjectStore(Address(f"s3://{BUCKET}/kept", object_server.url))
 
 
 @pytest.fixture
-def s3(running: tuple[S3, ObjectStore]) -> S3:
-    return running[0].forget()
-
-
-@pytest.fixture
-def store(running: tuple[S3, ObjectStore]) -> ObjectStore:
-    store = running[1]
-    store.forget()
-    return store
+def store(connected: ObjectStore) -> ObjectStore:
+    connected.forget()
+    return connected
 
 
 @pytest.fixture

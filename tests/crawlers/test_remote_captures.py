@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,8 +28,8 @@ from crawlers.warc_writer import CaptureWriter
 from scheduler.trace import trace
 from storage.journal import Journal
 from storage.model import Capture, Series, Topic, UptakeError
-from tests.fakes.keeper import elsewhere
-from tests.fakes.s3 import ENVIRONMENT, S3
+from tests.fakes.keeper import elsewhere, forget_here
+from tests.fakes.s3 import S3
 from tests.fakes.scripted import Answer, Scripted
 from tests.fakes.toy import Toy
 from tests.harness import FAST, Harness
@@ -40,19 +39,6 @@ pytest.importorskip("s3fs", reason="the extra `cluster` is not installed: s3fs i
 NOW = 1_795_000_000  # 2026-11-18
 DAY = 86400
 TODAY = NOW - NOW % DAY
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[S3]:
-    with pytest.MonkeyPatch.context() as patch, S3() as server:
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
-        yield server
-
-
-@pytest.fixture
-def s3(running: S3) -> S3:
-    return running.forget()
 
 
 @pytest.fixture
@@ -71,12 +57,6 @@ def locks(keep: Keep) -> Path:
 def bring(keep: Keep) -> None:
     assert bring_all(keep, locks(keep)).trouble == ""
     assert waiting(keep).files == 0
-
-
-def forget_here(keep: Keep) -> None:
-    """As on a machine that never asked anything."""
-    for folder in (keep.folder, keep.copies):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def answers(*keys: str) -> dict[str, list[Answer]]:

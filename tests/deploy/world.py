@@ -18,8 +18,9 @@ from storage.model import Bound, Event, Observation, Series
 from storage.periods import DAY, WEEK, read_time
 from storage.vocabulary import SHARED
 from tests.deploy.grafana import PRESENT
-from trends import derived, panel, summary
+from trends import derived, summary
 from trends.claims import claims
+from trends.loading import load
 
 START = read_time("2026-03-02")
 MACHINE = Machine(Kind.INFLUXDB, "1.6", 1)
@@ -87,7 +88,7 @@ def lines(folder: Path, settings: Config, *, measured: bool = False, now: int = 
             if measured:
                 tx.put(spring(["pytorch", "tensorflow", "jax"]))
         with journal.read() as connection:
-            seen = panel.load(connection, [t for b in baskets for t in b.topics], now=now)
+            seen = load(connection, [t for b in baskets for t in b.topics], now=now)
             concluded = [*derived.derive(seen, summary.summarise(seen, baskets, settings.topics), settings.topics)]
             out = _Lines()
             exports.write_lines(connection, out)  # type: ignore[arg-type]

@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from scheduler.demo.servers.threaded import HttpServer, body_of
 
 ADMIN = "the-operator's-token"
 
 
-@dataclass
-class FakeInflux2:
+class FakeInflux2(HttpServer):
     """Organisations, buckets, mappings and authorizations, as lists of what the API shows of them."""
 
-    url: str = ""
-    orgs: list[dict[str, Any]] = field(default_factory=lambda: [{"id": "0a", "name": "workshop"}])
-    buckets: list[dict[str, Any]] = field(default_factory=list)
-    dbrps: list[dict[str, Any]] = field(default_factory=list)
-    authorizations: list[dict[str, Any]] = field(default_factory=list)
+    def __init__(self) -> None:
+        super().__init__()
+        self.orgs: list[dict[str, Any]] = [{"id": "0a", "name": "workshop"}]
+        self.buckets: list[dict[str, Any]] = []
+        self.dbrps: list[dict[str, Any]] = []
+        self.authorizations: list[dict[str, Any]] = []
+
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
+        parts, body = urlsplit(request.path), body_of(request)
+        document: Any = None
+        if parts.path == "/ping":
+            status = 204
+        elif request.headers.get("Authorization") != f"Token {ADMIN}":
+            status, document = 401, _error("unauthorized", "unauthorized access")
+        else:
+            status, document = self.answer(request.command, parts.path, dict(parse_qsl(parts.query)), json.loads(body or b"{}"))
+        content = b"" if document is None else json.dumps(document).encode()
+        request.send_response(status)
+        request.send_header("X-Influxdb-Version", "v2.7.12")
+        if content:
+            request.send_header("Content-Type", "application/json; charset=utf-8")
+            request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        request.wfile.write(content)
 
     def answer(self, method: str, path: str, query: dict[str, str], body: dict[str, Any]) -> tuple[int, Any]:
         match method, path.strip("/").split("/")[2:]:
@@ -51,46 +67,3 @@ class FakeInflux2:
 
 def _error(code: str, message: str) -> dict[str, str]:
     return {"code": code, "message": message}
-
-
-@contextmanager
-def influx2() -> Iterator[FakeInflux2]:
-    fake = FakeInflux2()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1
-
-        def log_message(self, *_: object) -> None: ...
-
-        def _handle(self) -> None:
-            parts = urlsplit(self.path)
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if parts.path == "/ping":
-                status, document = 204, None
-            elif self.headers.get("Authorization") != f"Token {ADMIN}":
-                status, document = 401, _error("unauthorized", "unauthorized access")
-            else:
-                status, document = fake.answer(self.command, parts.path, dict(parse_qsl(parts.query)), json.loads(body or b"{}"))
-            content = b"" if document is None else json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("X-Influxdb-Version", "v2.7.12")
-            if content:
-                self.send_header("Content-Type", "application/json; charset=utf-8")
-                self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_GET = do_POST = do_PATCH = _handle  # noqa: N815  # http.server's names
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    fake.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield fake
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)

@@ -11,6 +11,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -93,6 +94,12 @@ def settings(folder: Path, **store: int) -> Config:
 def elsewhere(folder: Path, endpoint: str, room: int = 10**9) -> Keep:
     """A store of objects, with a folder of this machine's own for what waits."""
     return Keep(folder / "captures", Address(f"s3://{BUCKET}/kept", endpoint), room)
+
+
+def forget_here(keep: Keep) -> None:
+    """As on a machine that never asked anything."""
+    for folder in (keep.folder, keep.copies):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_backup(folder: Path, target: Path, now: int, *, link: bool = True) -> backup.Backup:

@@ -40,6 +40,7 @@ class Mailbox:
     arrived: list[tuple[str, EmailMessage]] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
     sessions: int = 0
+    protocols: list[SMTP] = field(default_factory=list)
 
     def __enter__(self) -> Mailbox:
         self._loop = asyncio.new_event_loop()
@@ -84,7 +85,18 @@ class Mailbox:
             loop=self._loop,
         )
         protocol._auth_required = self.login  # its own option knows only TLS that begins with STARTTLS
+        self.protocols.append(protocol)
         return protocol
+
+    def drop(self) -> None:
+        """Hang up on everybody, as a server does that has waited too long."""
+
+        async def hang_up() -> None:
+            for protocol in self.protocols:
+                if isinstance(protocol.transport, asyncio.WriteTransport):
+                    protocol.transport.abort()
+
+        asyncio.run_coroutine_threadsafe(hang_up(), self._loop).result(10)
 
     def _authenticate(self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: object) -> AuthResult:
         good = isinstance(data, LoginPassword) and (data.login, data.password) == (USER.encode(), PASSWORD.encode())

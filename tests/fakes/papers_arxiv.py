@@ -43,11 +43,11 @@ class FakeArxiv(Service):
         self.papers.append(paper)
         return paper
 
-    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         clock.sleep(self.pause)
-        super()._answer(handler)
+        super().handle(request)
         self.at_once -= 1
 
     def respond(self, asked: Asked) -> tuple[int, Any]:

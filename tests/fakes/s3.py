@@ -14,10 +14,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from scheduler.demo.servers.threaded import HttpServer, body_of
 
 KEY, SECRET, BUCKET = "made-up-key", "made-up-secret", "responses"
 DATE = formatdate(1_795_000_000, usegmt=True)
@@ -69,10 +71,11 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-class S3:
+class S3(HttpServer):
     """Used as a context manager. ``objects`` is what it holds, by key."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.objects: dict[str, bytes] = {}
         self.etags: dict[str, str] = {}
         self.log: list[Asked] = []
@@ -81,37 +84,6 @@ class S3:
         self.page = 1000  # keys of a listing's page
         self.encrypts = False  # then its ETag is no MD5
         self._lock = threading.Lock()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do_GET(self) -> None:
-                outer._answer(self)
-
-            do_PUT = do_POST = do_HEAD = do_DELETE = do_GET  # noqa: N815
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            def handle_error(self, *_: object) -> None:
-                pass  # a client that was killed
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def forget(self) -> Self:
         """As it was at first: for tests that share one, because a client of S3 takes a third of a second to be made."""
@@ -125,26 +97,26 @@ class S3:
     def asked(self, method: str = "", part: str = "") -> list[Asked]:
         return [a for a in self.log if method in ("", a.method) and part in a.key]
 
-    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
-        parts = urlsplit(handler.path)
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
+        parts = urlsplit(request.path)
         bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
         query = {k: v[-1] for k, v in parse_qs(parts.query, keep_blank_values=True).items()}
-        asked = Asked(handler.command, key, query, {k.lower(): v for k, v in handler.headers.items()})
+        asked = Asked(request.command, key, query, {k.lower(): v for k, v in request.headers.items()})
         with self._lock:
             self.log.append(asked)
             fault = next((f for f in self.faults if f.times > 0 and f.when(asked)), None)
             if fault is not None:
                 fault.times -= 1
-        length = int(handler.headers.get("Content-Length") or 0)
+        length = int(request.headers.get("Content-Length") or 0)
         if fault is not None and fault.cut and length:
-            handler.rfile.read(length // 2)
-            handler.close_connection = True
-            handler.connection.close()
+            request.rfile.read(length // 2)
+            request.close_connection = True
+            request.connection.close()
             return
-        if handler.headers.get("Expect"):
-            handler.send_response_only(100)
-            handler.end_headers()
-        body = handler.rfile.read(length) if length else b""
+        if request.headers.get("Expect"):
+            request.send_response_only(100)
+            request.end_headers()
+        body = body_of(request)
         asked.received = len(body)
         if fault is not None and fault.gate is not None:
             fault.gate.wait(60)
@@ -153,17 +125,17 @@ class S3:
         with self._lock:
             found = self._reply(asked, bucket, body, fault)
         asked.status = found.status
-        handler.send_response(found.status)
-        whole = b"" if handler.command == "HEAD" else found.body
+        request.send_response(found.status)
+        whole = b"" if request.command == "HEAD" else found.body
         cut = fault is not None and fault.cut
         for name, value in {"Content-Length": str(len(found.body)), **found.headers, "x-amz-request-id": "1"}.items():
-            handler.send_header(name, value)
-        handler.end_headers()
+            request.send_header(name, value)
+        request.end_headers()
         sent = whole[: len(whole) // 2] if cut else whole
         asked.sent = len(sent)
-        handler.wfile.write(sent)
+        request.wfile.write(sent)
         if cut:
-            handler.close_connection = True
+            request.close_connection = True
 
     def _reply(self, asked: Asked, bucket: str, body: bytes, fault: Fault | None) -> Answer:
         if fault is not None and fault.status:

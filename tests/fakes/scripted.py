@@ -9,9 +9,9 @@ import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
+from http.server import BaseHTTPRequestHandler
+
+from scheduler.demo.servers.threaded import HttpServer, body_of
 
 
 @dataclass(frozen=True)
@@ -40,74 +40,43 @@ class Asked:
 NOTHING_HERE = Answer(404, b"not found")
 
 
-class Scripted:
+class Scripted(HttpServer):
     """``answers[path]`` is a list: each request takes the next, the last one stays. Unknown paths are 404."""
 
     def __init__(self, answers: dict[str, list[Answer]] | None = None) -> None:
+        super().__init__()
         self.answers: dict[str, list[Answer]] = answers or {}
         self.log: list[Asked] = []
         self._taken: dict[str, int] = defaultdict(int)
         self._lock = threading.Lock()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True  # head and body are sent apart
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-            def _handle(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                outer._answer(self, self.rfile.read(length) if length else b"")
-
-            do_GET = do_POST = _handle  # noqa: N815
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *_: object) -> None:  # a client that was killed is no news
-                pass
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def paths(self) -> list[str]:
         """Paths that were asked for, without robots.txt."""
         return [a.path for a in self.log if a.path != "/robots.txt"]
 
-    def _answer(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
+        body = body_of(request)
         with self._lock:
-            self.log.append(Asked(time.time(), handler.command, handler.path, dict(handler.headers), body))
-            script = self.answers.get(handler.path, [NOTHING_HERE])
-            answer = script[min(self._taken[handler.path], len(script) - 1)]
-            self._taken[handler.path] += 1
+            self.log.append(Asked(time.time(), request.command, request.path, dict(request.headers), body))
+            script = self.answers.get(request.path, [NOTHING_HERE])
+            answer = script[min(self._taken[request.path], len(script) - 1)]
+            self._taken[request.path] += 1
         if answer.wait:
             time.sleep(answer.wait)
         if answer.reset:
-            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            handler.connection.close()
-            handler.close_connection = True
+            request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            request.connection.close()
+            request.close_connection = True
             return
         try:
-            handler.send_response(answer.status)
+            request.send_response(answer.status)
             for key, value in answer.headers.items():
-                handler.send_header(key, value)
-            handler.send_header("Content-Length", str(len(answer.body) + answer.cut))
-            handler.end_headers()
-            handler.wfile.write(answer.body)
-            handler.wfile.flush()
+                request.send_header(key, value)
+            request.send_header("Content-Length", str(len(answer.body) + answer.cut))
+            request.end_headers()
+            request.wfile.write(answer.body)
+            request.wfile.flush()
         except OSError:
-            handler.close_connection = True
+            request.close_connection = True
         if answer.cut:
-            handler.close_connection = True
+            request.close_connection = True

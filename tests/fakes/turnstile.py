@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import select
-import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from http.server import BaseHTTPRequestHandler
+
+from scheduler.demo.servers.threaded import HttpServer
 
 _WHO = re.compile(r"mailto:(([^@.]+)[^@]*)@")
 _NEVER = 1e12
@@ -27,63 +27,33 @@ class Visit:
     ended: float = _NEVER
 
 
-class Turnstile:
+class Turnstile(HttpServer):
     """``wait``: seconds that each answer takes."""
 
     def __init__(self, wait: float = 0.05, host: str = "127.0.0.1") -> None:
+        super().__init__(host)
         self.wait = wait
         self.visits: list[Visit] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-            def do_GET(self) -> None:
-                outer._serve(self)
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *_: object) -> None:  # a client that was killed is no news
-                pass
-
-        self._server = Server((host, 0), Handler)
-        self.port: int = self._server.server_port
-        self.url = f"http://{host}:{self.port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def of(self, who: str) -> list[Visit]:
         return [v for v in list(self.visits) if v.who == who]
 
-    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
-        found = _WHO.search(handler.headers.get("User-Agent") or "")
-        visit = Visit(found[2] if found else "", found[1] if found else "", handler.path, time.monotonic())
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
+        found = _WHO.search(request.headers.get("User-Agent") or "")
+        visit = Visit(found[2] if found else "", found[1] if found else "", request.path, time.monotonic())
         self.visits.append(visit)
         try:
-            gone, _, _ = select.select([handler.connection], [], [], self.wait)  # readable before the answer: closed
+            gone, _, _ = select.select([request.connection], [], [], self.wait)  # readable before the answer: closed
             if gone:
-                handler.close_connection = True
+                request.close_connection = True
                 return
-            body = b"" if handler.path == "/robots.txt" else json.dumps({"count": 3}).encode()
-            handler.send_response(200 if body else 404)
-            handler.send_header("Content-Length", str(len(body)))
-            handler.end_headers()
-            handler.wfile.write(body)
+            body = b"" if request.path == "/robots.txt" else json.dumps({"count": 3}).encode()
+            request.send_response(200 if body else 404)
+            request.send_header("Content-Length", str(len(body)))
+            request.end_headers()
+            request.wfile.write(body)
         except OSError:
-            handler.close_connection = True
+            request.close_connection = True
         finally:
             visit.ended = time.monotonic()
 

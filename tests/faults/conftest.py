@@ -9,9 +9,10 @@ from typing import Any, cast
 
 import pytest
 
+from tests.fakes.forking import Zygote
 from tests.faults import table
 from tests.faults.invariant import Account
-from tests.faults.machine import START, TOPICS, Machine, Zygote, machine
+from tests.faults.machine import START, TOPICS, Machine, machine
 from tests.faults.street import Street
 
 Note = Callable[..., None]
@@ -20,9 +21,8 @@ Reference = Callable[..., Account]
 
 @pytest.fixture(scope="session")
 def zygote() -> Iterator[Zygote]:
-    made = Zygote()
-    yield made
-    made.close()
+    with Zygote("tests.faults.warm", {"UPTAKE_CONFIG": ""}) as made:
+        yield made
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from crawlers.warc import load
 from storage import frames, ledger
 from storage.journal import Journal
 from storage.model import Outcome, Slot, State
+from storage.states import states_at
 
 Key = tuple[str, int]  # a series' name and a time
 
@@ -87,7 +88,7 @@ def _each_slot_has_one_end(connection: Connection) -> dict[Key, str]:
             planned.update(run.slots)
     found = ledger.ends(connection)
     assert Counter(e.slot for e in found) == Counter(dict.fromkeys(planned, 1)), "planned slots and ends are not the same"
-    states = ledger.states_at(connection, planned)
+    states = states_at(connection, planned)
     for end in found:
         has = {State.GOOD: {Outcome.MEASURED, Outcome.RECOVERED}, State.SUSPECT: {Outcome.SUSPECT}}
         assert end.outcome in has.get(states.get(end.slot, State.RETRACTED), {Outcome.MISSING}), f"{end} contradicts its point"

@@ -9,8 +9,6 @@ import select
 import shutil
 import signal
 import struct
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -20,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.periods import read_time
+from tests.fakes.forking import Zygote
 from tests.faults.invariant import Account, account_of
 from tests.faults.spiders import ALL
 from tests.faults.street import GONE
@@ -30,35 +29,6 @@ START = read_time("2026-11-20T08:17:00Z")
 TOPICS = ("t0", "t1", "t2", GONE)
 PATIENCE = 30.0  # seconds after which a test gives up on what never comes
 DONE = r"(?m)^.* INFO {}: .*(measured|asked)"  # what the log says of a visit that came to its end
-
-
-class Zygote:
-    """The process that forks Uptake's processes (`tests.faults.warm`)."""
-
-    def __init__(self) -> None:
-        root = Path(__file__).parents[2]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.warm"],
-            cwd=root,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(root), "UPTAKE_CONFIG": ""},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def order(self, **fields: Any) -> int:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(fields) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(PATIENCE)
-        self._process.stdout.close()
 
 
 def until(condition: Callable[[], Any], what: str, within: float = PATIENCE) -> Any:

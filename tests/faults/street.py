@@ -40,7 +40,6 @@ class Street(Service):
         self._good: int | None = None  # answers until it breaks
         self._then = WELL
         self._shut = shut
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that was killed is no news
         if shut:
             self._shut_shop()
 
@@ -101,33 +100,33 @@ class Street(Service):
         body = f'{{"count": {figure(*rest)}, "padding": "{self._padding}"}}'.encode()
         return 200, Raw(body, {"Content-Type": "application/json", "ETag": tag})
 
-    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
         with self._news:
-            self.arrived.append(handler.path)
+            self.arrived.append(request.path)
             self._news.notify_all()
-        if not handler.path.startswith("/robots"):
+        if not request.path.startswith("/robots"):
             self.doors.wait(LONGEST)
         with self._lock:
             if self._good is not None:
                 self._good -= 1
                 self.mode = self._then if self._good < 0 else self.mode
         if self.mode == WELL:
-            super()._answer(handler)
+            super().handle(request)
             return
-        handler.close_connection = True
+        request.close_connection = True
         if self.mode == RESETS:
-            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            handler.connection.close()
+            request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            request.connection.close()
         elif self.mode == SILENT:
             self.healed.wait(LONGEST)
         else:
-            self._drip(handler)
+            self._drip(request)
 
-    def _drip(self, handler: BaseHTTPRequestHandler) -> None:
+    def _drip(self, request: BaseHTTPRequestHandler) -> None:
         """A byte at a time, slower than any client's patience."""
         with contextlib.suppress(OSError):
             for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000:
-                handler.wfile.write(bytes([byte]))
-                handler.wfile.flush()
+                request.wfile.write(bytes([byte]))
+                request.wfile.flush()
                 if self.healed.wait(0.05):
                     return

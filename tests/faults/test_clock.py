@@ -14,10 +14,11 @@ from scheduler.heartbeat import Beat, heartbeat
 from storage import ledger
 from storage.journal import Journal
 from storage.periods import DAY, HOUR, read_time
+from tests.fakes.forking import Zygote
 from tests.faults import table
 from tests.faults.conftest import Note, Reference
 from tests.faults.levels import only_levels_passed
-from tests.faults.machine import Machine, Process, Zygote, machine
+from tests.faults.machine import Machine, Process, machine
 from tests.faults.street import Street
 
 SOURCES = ("shop", "diary")

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from storage.periods import DAY
+from tests.fakes.forking import Zygote
 from tests.faults import table
 from tests.faults.conftest import Note, Reference
 from tests.faults.levels import only_levels_passed
-from tests.faults.machine import Zygote, machine
+from tests.faults.machine import machine
 from tests.faults.street import Street
 
 SOURCES = ("shop", "diary")

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.forking import Zygote
 from tests.faults import table
 from tests.faults.conftest import Note, Reference
-from tests.faults.machine import Zygote, machine
+from tests.faults.machine import machine
 from tests.faults.street import Street
 
 SOURCES = ("shop", "diary")

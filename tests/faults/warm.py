@@ -1,17 +1,13 @@
-"""A process that has imported everything, and forks a child for each command line: `uptake` without its start-up time.
+"""Forks a child for each command line of `uptake` (`tests.fakes.forking`).
 
-Orders are JSON lines on standard input. ``{"argv", "log", "clock", …}`` starts a child and gives its process id;
-``{"reap": pid}`` waits for it and gives its exit code, below zero for a signal. A child may be told to kill itself
-(``kill``: step, how-manieth time, when), may have no network (``alone``), waits for a busy journal for so many seconds
-(``busy``), and sees the time that its clock's file says.
+Orders are ``{"argv", "log", "clock", …}``. A child may be told to kill itself (``kill``: step, how-manieth time, when), may have
+no network (``alone``), waits for a busy journal for so many seconds (``busy``), and sees the time that its clock's file says.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import importlib
-import json
 import mmap
 import os
 import socket
@@ -23,13 +19,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.fakes.forking import serve
 from tests.faults.places import HOST
 
 _real_time, _real_lookup = time.time, socket.getaddrinfo
 _clock: mmap.mmap | None = None
 NO_NAMES: list[Path] = []  # while this file exists, nothing can be looked up
 CLONE_NEWNET = 0x40000000
-REACTOR = "twisted.internet.reactor"
 
 
 def now() -> float:
@@ -97,7 +93,6 @@ def child(order: dict[str, Any]) -> int:
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir(order["cwd"])
     with Path(order["clock"]).open("rb") as file:
         _clock = mmap.mmap(file.fileno(), 8, access=mmap.ACCESS_READ)
@@ -114,7 +109,7 @@ def child(order: dict[str, Any]) -> int:
 
         Journal.open.__func__.__kwdefaults__["busy"] = order["busy"]  # type: ignore[attr-defined]  # half a minute else
     if order.get("kill"):
-        from tests.fakes.zygote import kill_at
+        from tests.fakes.killing import kill_at
 
         kill_at(*order["kill"])
     from scheduler.cli.main import run
@@ -122,43 +117,6 @@ def child(order: dict[str, Any]) -> int:
     return run(order["argv"])
 
 
-def learn(path: Path) -> None:
-    """Import what a child that came to its end had imported besides, so that the next ones need not."""
-    if path.exists():
-        for name in path.read_text(encoding="ascii").split():
-            with contextlib.suppress(ImportError):
-                importlib.import_module(name)
-        path.unlink()
-        assert REACTOR not in sys.modules, "a child could not choose its reactor any more"
-
-
-def main() -> None:
-    prepare()
-    learned = Path(tempfile.mkdtemp(prefix="uptake-learned-"))
-    known = set(sys.modules) | {REACTOR, "__mp_main__"}
-    for line in sys.stdin:
-        order = json.loads(line)
-        if "reap" in order:
-            answer = os.waitstatus_to_exitcode(os.waitpid(order["reap"], 0)[1])
-            learn(learned / str(order["reap"]))
-            known |= set(sys.modules)
-        else:
-            answer = os.fork()
-            if answer == 0:
-                code = 70
-                try:
-                    code = child(order)
-                    if more := set(sys.modules) - known:
-                        (learned / str(os.getpid())).write_text("\n".join(sorted(more)), encoding="ascii")
-                except BaseException:
-                    sys.excepthook(*sys.exc_info())
-                finally:
-                    sys.stdout.flush()
-                    sys.stderr.flush()
-                    os._exit(code)
-        sys.stdout.write(f"{answer}\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    prepare()
+    serve(child)

@@ -154,8 +154,8 @@ def making(folder: Path) -> Iterator[World]:
         root = logging.getLogger()
         patch.setattr(root, "handlers", list(root.handlers))
         stack.callback(root.setLevel, root.level)
-        services = (FakeGitHub(NOW), FakeHackerNews(), FakeStackExchange())
-        github, hacker_news, stackoverflow = (stack.enter_context(s) for s in services)  # type: ignore[attr-defined]
+        github, hacker_news = stack.enter_context(FakeGitHub(NOW)), stack.enter_context(FakeHackerNews())
+        stackoverflow = stack.enter_context(FakeStackExchange())
         world = World(folder, clock, github, hacker_news, stackoverflow)
         world.urls = {"github": github.url, "hacker_news": hacker_news.url, "stackoverflow": stackoverflow.url}
         world.configure()

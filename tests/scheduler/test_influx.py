@@ -11,7 +11,7 @@ import pytest
 from storage import feed
 from storage.journal import Journal
 from storage.model import Observation, Series, State
-from tests.fakes.influx2 import ADMIN, influx2
+from tests.fakes.influx2 import ADMIN, FakeInflux2
 from tests.fakes.influx_gate import Fault, gate
 from tests.fakes.influx_servers import TOKEN, Influx, Server, front, influx, running, victoria
 from tests.scheduler.conftest import CONFIG, NOW, TODAY, World, uptake
@@ -265,7 +265,7 @@ def test_the_ways_of_a_victoriametrics_are_told_by_setup_and_check(world: World,
 
 def test_setup_makes_bucket_mapping_and_two_tokens_at_an_influxdb_2(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPTAKE_INFLUXDB_ADMIN_TOKEN", ADMIN)
-    with influx2() as fake:
+    with FakeInflux2() as fake:
         world.configure(CONFIG + section(fake.url, "mine", org="workshop"))
         made = uptake("influx", "setup")
         assert made.code == 0
@@ -287,7 +287,7 @@ def test_setup_makes_bucket_mapping_and_two_tokens_at_an_influxdb_2(world: World
 
 
 def test_setup_without_the_right_to_it_says_which_token_it_needs(world: World) -> None:
-    with influx2() as fake:
+    with FakeInflux2() as fake:
         world.configure(CONFIG + section(fake.url, "mine", org="workshop"))
         ran = uptake("influx", "setup")
         assert ran.code == 1
@@ -296,7 +296,7 @@ def test_setup_without_the_right_to_it_says_which_token_it_needs(world: World) -
 
 def test_setup_in_an_organisation_that_is_not_there_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPTAKE_INFLUXDB_ADMIN_TOKEN", ADMIN)
-    with influx2() as fake:
+    with FakeInflux2() as fake:
         world.configure(CONFIG + section(fake.url, "mine", org="elsewhere"))
         ran = uptake("influx", "setup")
         assert ran.code == 1

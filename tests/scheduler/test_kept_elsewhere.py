@@ -20,8 +20,8 @@ from scheduler.trace import trace
 from storage.journal import Journal
 from storage.model import Series, Topic
 from tests.fakes.guestbook import Guestbook
-from tests.fakes.keeper import elsewhere, measure, settings
-from tests.fakes.s3 import BUCKET, ENVIRONMENT, S3
+from tests.fakes.keeper import elsewhere, forget_here, measure, settings
+from tests.fakes.s3 import BUCKET, S3
 from tests.fakes.scripted import Answer, Scripted
 from tests.fakes.toy import Toy
 from tests.harness import FAST, Harness
@@ -33,27 +33,9 @@ NAME = "Ada Example"
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[tuple[S3, Keeper]]:
-    with pytest.MonkeyPatch.context() as patch, S3() as server:
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
-        with keeper_process() as keeper:
-            yield server, keeper
-
-
-@pytest.fixture
-def s3(running: tuple[S3, Keeper]) -> S3:
-    return running[0].forget()
-
-
-@pytest.fixture
-def keeper(running: tuple[S3, Keeper]) -> Keeper:
-    return running[1]
-
-
-def forget_here(keep: Keep) -> None:
-    for folder in (keep.folder, keep.copies):
-        shutil.rmtree(folder, ignore_errors=True)
+def keeper(object_server: S3) -> Iterator[Keeper]:  # it looks for the server's keys where this process has them
+    with keeper_process() as made:
+        yield made
 
 
 def bring(keep: Keep) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from scheduler.watching import Watch
 from storage.journal import Journal
 from storage.model import UsageError
 from tests.fakes.keeper import elsewhere, measure
-from tests.fakes.s3 import BUCKET, ENVIRONMENT, S3, SECRET
+from tests.fakes.s3 import BUCKET, S3, SECRET
 from tests.harness import FAST, empty_store
 from tests.scheduler.conftest import CONFIG, NOW, World, uptake
 from tests.scheduler.test_daemon import CONFIG as DAEMON_CONFIG
@@ -29,19 +28,6 @@ from tests.scheduler.test_daemon import daemon, only
 pytest.importorskip("s3fs", reason="the extra `cluster` is not installed: s3fs is missing")
 
 STARS = 'github.stars{topic="alpha"}'
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[S3]:
-    with pytest.MonkeyPatch.context() as patch, S3() as server:
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
-        yield server
-
-
-@pytest.fixture
-def s3(running: S3) -> S3:
-    return running.forget()
 
 
 def section(s3: S3, **more: object) -> str:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import io
-import json
 import shutil
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +15,7 @@ from scheduler.demo.servers.github import FakeGitHub
 from storage import exports, ledger
 from storage.journal import Journal
 from tests.databases import url_of
+from tests.fakes.forking import Zygote
 from tests.harness import empty_store
 
 NOW = 1_795_162_620  # 2026-11-20 08:17 UTC
@@ -26,26 +24,13 @@ AT_ONCE = 3  # requests under way at a kill: two that are being sent, one whose 
 
 
 @pytest.fixture(scope="module")
-def zygote() -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.fakes.zygote"],
-        cwd=Path(__file__).parents[2],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
+def zygote() -> Iterator[Zygote]:
+    with Zygote("tests.fakes.zygote") as made:
+        yield made
 
 
-def run(zygote: subprocess.Popen[str], folder: Path, url: str, kill: tuple[str, int, str] | None = None) -> int:
-    assert zygote.stdin is not None
-    assert zygote.stdout is not None
-    order = {"folder": str(folder), "store": url_of(folder), "url": url, "now": NOW, "topics": TOPICS, "kill": kill}
-    zygote.stdin.write(json.dumps(order) + "\n")
-    zygote.stdin.flush()
-    return int(zygote.stdout.readline())
+def run(zygote: Zygote, folder: Path, url: str, kill: tuple[str, int, str] | None = None) -> int:
+    return zygote.run(folder=str(folder), store=url_of(folder), url=url, now=NOW, topics=TOPICS, kill=kill)
 
 
 def world() -> FakeGitHub:
@@ -77,7 +62,7 @@ def store(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(zygote: subprocess.Popen[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[object, Counter[str]]:
+def undisturbed(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> tuple[object, Counter[str]]:
     folder = tmp_path_factory.mktemp("undisturbed")
     with world() as github:
         assert run(zygote, folder, github.url) == 0
@@ -99,11 +84,11 @@ STEPS = [
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda s: "-".join(map(str, s)))
 def test_a_killed_collection_goes_on_where_it_was_cut_off(
-    zygote: subprocess.Popen[str], undisturbed: tuple[object, Counter[str]], store: Path, step: tuple[str, int, str]
+    zygote: Zygote, undisturbed: tuple[object, Counter[str]], store: Path, step: tuple[str, int, str]
 ) -> None:
     journal, asked = undisturbed
     with world() as github:
-        assert run(zygote, store, github.url, step) == signal.SIGKILL, "the step was never taken"
+        assert run(zygote, store, github.url, step) == -signal.SIGKILL, "the step was never taken"
         assert run(zygote, store, github.url) == 0
         assert journal_of(store) == journal
         again = Counter(a.path for a in github.log) - asked
@@ -114,18 +99,16 @@ def test_a_killed_collection_goes_on_where_it_was_cut_off(
 @pytest.mark.usefixtures("on_postgres")
 @pytest.mark.parametrize("step", STEPS[::6], ids=lambda s: "-".join(map(str, s)))
 def test_a_killed_collection_goes_on_where_it_was_cut_off_with_the_journal_on_a_server(
-    zygote: subprocess.Popen[str], undisturbed: tuple[object, Counter[str]], store: Path, step: tuple[str, int, str]
+    zygote: Zygote, undisturbed: tuple[object, Counter[str]], store: Path, step: tuple[str, int, str]
 ) -> None:
     test_a_killed_collection_goes_on_where_it_was_cut_off(zygote, undisturbed, store, step)
 
 
-def test_a_second_kill_while_recovering_is_survived_too(
-    zygote: subprocess.Popen[str], undisturbed: tuple[object, Counter[str]], store: Path
-) -> None:
+def test_a_second_kill_while_recovering_is_survived_too(zygote: Zygote, undisturbed: tuple[object, Counter[str]], store: Path) -> None:
     journal, asked = undisturbed
     with world() as github:
         for step in (("capture", 3, "torn"), ("capture", 2, "torn"), ("commit", 1, "after")):
-            assert run(zygote, store, github.url, step) == signal.SIGKILL
+            assert run(zygote, store, github.url, step) == -signal.SIGKILL
         assert run(zygote, store, github.url) == 0
         assert journal_of(store) == journal
         again = Counter(a.path for a in github.log) - asked

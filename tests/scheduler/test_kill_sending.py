@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,30 +12,19 @@ import pytest
 from storage import sendings
 from storage.journal import Journal
 from storage.periods import DAY
+from tests.fakes.forking import Zygote
 from tests.fakes.letters import MONDAY, READERS, store
 from tests.fakes.mailbox import Mailbox
 
 
 @pytest.fixture(scope="module")
-def postman() -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.fakes.postman"],
-        cwd=Path(__file__).parents[2],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
+def postman() -> Iterator[Zygote]:
+    with Zygote("tests.fakes.postman") as made:
+        yield made
 
 
-def run(postman: subprocess.Popen[str], folder: Path, now: int, kill: tuple[str, int, str] | None = None, *, by_hand: bool = False) -> int:
-    assert postman.stdin is not None
-    assert postman.stdout is not None
-    postman.stdin.write(json.dumps({"folder": str(folder), "now": now, "kill": kill, "by_hand": by_hand}) + "\n")
-    postman.stdin.flush()
-    return int(postman.stdout.readline())
+def run(postman: Zygote, folder: Path, now: int, kill: tuple[str, int, str] | None = None, *, by_hand: bool = False) -> int:
+    return postman.run(folder=str(folder), now=now, kill=kill, by_hand=by_hand)
 
 
 def ledger(folder: Path) -> dict[str, str]:
@@ -77,12 +63,12 @@ STEPS = {
 
 @pytest.mark.parametrize(("step", "expected"), STEPS.items(), ids=["-".join(map(str, s)) for s in STEPS])
 def test_a_killed_sending_arrives_once_or_is_said_to_be_uncertain(
-    postman: subprocess.Popen[str], filled: Path, tmp_path: Path, step: tuple[str, int, str], expected: str
+    postman: Zygote, filled: Path, tmp_path: Path, step: tuple[str, int, str], expected: str
 ) -> None:
     shutil.copytree(filled, tmp_path / "data")
     with Mailbox() as box:
         store(tmp_path, box.section(tmp_path))
-        assert run(postman, tmp_path, MONDAY, step) == signal.SIGKILL, "the step was never taken"
+        assert run(postman, tmp_path, MONDAY, step) == -signal.SIGKILL, "the step was never taken"
         for now, by_hand in ((MONDAY + DAY, False), (MONDAY + DAY, True), (MONDAY + 2 * DAY, True)):
             assert run(postman, tmp_path, now, by_hand=by_hand) == 0
         states = ledger(tmp_path)
@@ -94,7 +80,7 @@ def test_a_killed_sending_arrives_once_or_is_said_to_be_uncertain(
         assert box.counts[struck] == (0 if step == ("leave", 1, "before") else 1)
 
 
-def test_kills_one_after_another_change_nothing_of_that(postman: subprocess.Popen[str], filled: Path, tmp_path: Path) -> None:
+def test_kills_one_after_another_change_nothing_of_that(postman: Zygote, filled: Path, tmp_path: Path) -> None:
     shutil.copytree(filled, tmp_path / "data")
     with Mailbox() as box:
         store(tmp_path, box.section(tmp_path))
@@ -107,7 +93,7 @@ def test_kills_one_after_another_change_nothing_of_that(postman: subprocess.Pope
             ("leave", 1, "after"),
         ]
         for i, kill in enumerate(kills):
-            assert run(postman, tmp_path, MONDAY + i * 60, kill) == signal.SIGKILL
+            assert run(postman, tmp_path, MONDAY + i * 60, kill) == -signal.SIGKILL
         assert run(postman, tmp_path, MONDAY + DAY, by_hand=True) == 0
         assert ledger(tmp_path) == dict.fromkeys(READERS, "uncertain")
         assert box.counts == dict.fromkeys(READERS, 1)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +20,7 @@ from scheduler.demo.servers.proceedings import FakeProceedings, Paper, encrypted
 from storage import frames, ledger
 from storage.journal import Journal
 from storage.model import Series
+from tests.fakes.forking import Zygote
 from tests.harness import empty_store
 
 PAPERS = 24
@@ -52,14 +50,9 @@ papers = ["jax"]
 
 
 @pytest.fixture(scope="module")
-def zygote() -> Iterator[subprocess.Popen[str]]:
-    root = Path(__file__).parents[2]
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.fakes.zygote"], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
+def zygote() -> Iterator[Zygote]:
+    with Zygote("tests.fakes.zygote") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -78,18 +71,14 @@ def site() -> Iterator[FakeProceedings]:
         yield service
 
 
-def uptake(zygote: subprocess.Popen[str], site: FakeProceedings, folder: Path, kill: tuple[str, int, str] | None = None) -> int:
+def uptake(zygote: Zygote, site: FakeProceedings, folder: Path, kill: tuple[str, int, str] | None = None) -> int:
     if not (folder / "uptake.toml").exists():
         shutil.copytree(empty_store(), folder / "data", dirs_exist_ok=True)
         off = "".join(f"\n[sources.{name}]\nenabled = false\n" for name in sources() if name != "conferences")
         endpoints = "\n".join(f'{key} = "{url}"' for key, url in site.endpoints.items())
         (folder / "uptake.toml").write_text(CONFIG.format(endpoints=endpoints) + off)
     words = ["collect", "conferences", "--config", str(folder / "uptake.toml")]
-    assert zygote.stdin is not None
-    assert zygote.stdout is not None
-    zygote.stdin.write(json.dumps({"words": words, "kill": kill}) + "\n")
-    zygote.stdin.flush()
-    return int(zygote.stdout.readline())
+    return zygote.run(words=words, kill=kill)
 
 
 def came_of(folder: Path) -> dict[str, Any]:
@@ -115,7 +104,7 @@ def came_of(folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(zygote: subprocess.Popen[str], site: FakeProceedings, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def undisturbed(zygote: Zygote, site: FakeProceedings, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("undisturbed")
     assert uptake(zygote, site, folder) == 0
     assert {a.path: 1 for a in site.pdfs()} == Counter(a.path for a in site.pdfs())
@@ -154,9 +143,9 @@ def again(site: FakeProceedings) -> dict[str, int]:
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda s: "-".join(map(str, s)))
 def test_an_edition_goes_on_where_it_was_killed(
-    zygote: subprocess.Popen[str], site: FakeProceedings, undisturbed: dict[str, Any], tmp_path: Path, step: tuple[str, int, str]
+    zygote: Zygote, site: FakeProceedings, undisturbed: dict[str, Any], tmp_path: Path, step: tuple[str, int, str]
 ) -> None:
-    assert uptake(zygote, site, tmp_path, step) == signal.SIGKILL, "the step was never taken"
+    assert uptake(zygote, site, tmp_path, step) == -signal.SIGKILL, "the step was never taken"
     assert uptake(zygote, site, tmp_path) == 0
     assert came_of(tmp_path) == undisturbed
     twice = again(site)
@@ -164,11 +153,11 @@ def test_an_edition_goes_on_where_it_was_killed(
 
 
 def test_an_edition_survives_one_kill_after_the_other(
-    zygote: subprocess.Popen[str], site: FakeProceedings, undisturbed: dict[str, Any], tmp_path: Path
+    zygote: Zygote, site: FakeProceedings, undisturbed: dict[str, Any], tmp_path: Path
 ) -> None:
     steps = [("capture", 2, "torn"), ("listing", 1, "after"), ("keep", 5, "after"), ("extract", 4, "before"), ("count", 1, "after")]
     for step in steps:
-        assert uptake(zygote, site, tmp_path, step) == signal.SIGKILL
+        assert uptake(zygote, site, tmp_path, step) == -signal.SIGKILL
     assert uptake(zygote, site, tmp_path) == 0
     assert came_of(tmp_path) == undisturbed
     twice = again(site)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 from crawlers.locks import alone
 from scheduler import sending
 from scheduler.config import Config
+from scheduler.demo.servers.threaded import HttpServer, body_of
 from scheduler.digests import View, chosen, know, make, verify
 from scheduler.digests import store as keep
 from scheduler.sending import FIRST, LOCK, LONGEST, MOST_TRIES, Sent, send_due
@@ -211,6 +211,40 @@ def test_a_week_without_a_server_arrives_late_and_whole(tmp_path: Path, box: Mai
     assert subjects == ["Libraries, 6 April ", "Libraries, 13 April"]
 
 
+def test_while_the_server_is_away_a_try_draws_nothing(tmp_path: Path, box: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+
+    def png(_data: ChartData, **_options: object) -> bytes:
+        drawn.append(box.sessions)
+        return b"\x89PNG\r\n\x1a\n"
+
+    monkeypatch.setattr(charts, "png", png)
+    away = store(tmp_path, box.section(tmp_path, port=1))
+    send(tmp_path, away)
+    assert drawn, "for the pages in the store's reports"
+    drawn.clear()
+    for n in range(1, 4):
+        assert [s.attempts for s in send(tmp_path, away, MONDAY + n * DAY).sendings] == [n + 1, n + 1]
+    assert drawn == []
+    assert send(tmp_path, store(tmp_path, box.section(tmp_path)), MONDAY + 4 * DAY).good
+    assert drawn
+    assert all(drawn), "the connection stands before"
+    assert box.counts == {ANN: 1, BOB: 1}
+
+
+def test_a_server_that_hangs_up_while_charts_are_drawn_is_called_again(
+    tmp_path: Path, box: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def png(_data: ChartData, **_options: object) -> bytes:
+        box.drop()
+        return b"\x89PNG\r\n\x1a\n"
+
+    monkeypatch.setattr(charts, "png", png)
+    assert send(tmp_path, store(tmp_path, box.section(tmp_path))).good
+    assert box.counts == {ANN: 1, BOB: 1}
+    assert box.sessions == 4, "two connections, each with a greeting before STARTTLS and one after"
+
+
 def test_a_sending_without_an_answer_is_shown_and_not_repeated(tmp_path: Path, box: Mailbox) -> None:
     box.hang_up = True
     settings = store(tmp_path, box.section(tmp_path), to=[ANN])
@@ -294,42 +328,30 @@ def test_a_stored_digest_is_made_again_to_the_letter_and_a_difference_is_shown(t
 # Alerts and the webhook
 
 
-class Hook:
+class Hook(HttpServer):
     """A receiver of webhooks."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.got: list[dict[str, Any]] = []
         self.status = 200
-        hook = self
+        self.url += "/services/secret-token"
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if hook.status != 0:
-                    self.send_response(hook.status)
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
-                else:
-                    self.close_connection = True
-                hook.got.append({"key": self.headers["Idempotency-Key"], **json.loads(body)})
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/services/secret-token"
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
+        body = body_of(request)
+        if self.status != 0:
+            request.send_response(self.status)
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+        else:
+            request.close_connection = True
+        self.got.append({"key": request.headers["Idempotency-Key"], **json.loads(body)})
 
 
 @pytest.fixture
 def hook() -> Iterator[Hook]:
-    made = Hook()
-    yield made
-    made.close()
+    with Hook() as made:
+        yield made
 
 
 def test_a_webhook_gets_the_digest_once_and_is_tried_again_when_it_is_busy(tmp_path: Path, hook: Hook) -> None:

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage import feed, repairs
+from storage import feed, parking, repairs
 from storage.dialects import on_postgres
 from storage.exports import line_writer
-from storage.feed import START, Parked, Place
+from storage.feed import START, Place
 from storage.influx.batches import Writers
 from storage.journal import Journal
 from storage.model import Bound, Event, Observation, State
+from storage.parking import Parked
 from tests.storage.journals import JOBS, SERIES, STARS, fresh, known, star
 
 pytestmark = pytest.mark.usefixtures("either_database")
@@ -146,9 +147,12 @@ def test_parked_points_are_kept_with_their_reason_until_they_are_taken() -> None
         parked = [Parked(1, 0, "github stars=1 0", "no"), Parked(1, 1, "github stars=2 1", "no")]
         assert feed.acknowledge(tx, standing, Place(1, 1, 1), now=5, parked=parked)
         assert feed.acknowledge(tx, standing, Place(1, 1, 1), now=6, parked=[Parked(1, 1, "github stars=3 1", "never")])
-        assert [(p.line, p.error) for p in feed.parked(tx.connection, NAME)] == [("github stars=3 1", "never"), ("github stars=1 0", "no")]
+        assert [(p.line, p.error) for p in parking.parked(tx.connection, NAME)] == [
+            ("github stars=3 1", "never"),
+            ("github stars=1 0", "no"),
+        ]
         feed.acknowledge(tx, standing, Place(2, 1, 1), now=7, cleared=[(1, 1)])
-        assert feed.count_parked(tx.connection, NAME) == 1
+        assert parking.count_parked(tx.connection, NAME) == 1
 
 
 def test_trouble_is_kept_with_its_beginning_until_it_ends() -> None:

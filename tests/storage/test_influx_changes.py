@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import feed
+from storage import feed, parking
 from storage.influx import Address, Kind
 from storage.influx.probe import seconds
 from storage.influx.reading import events
@@ -197,7 +197,7 @@ def test_an_influxdb_3_core_cannot_remove_and_the_figure_is_listed(bucket: Bucke
         settle(journal, STARS, START, State.RETRACTED)
         assert sink.drain().parked == 1
         with journal.read() as connection:
-            [parked] = feed.parked(connection, sink.address.feed)
+            [parked] = parking.parked(connection, sink.address.feed)
         assert parked.error.startswith("InfluxDB 3.9.1 cannot remove single figures")
 
 
@@ -225,7 +225,7 @@ def test_a_figure_of_the_future_is_parked_because_victoriametrics_would_drop_it(
         standing = sink.drain()
         assert (standing.sent, standing.parked) == (1, 1)
         with journal.read() as connection:
-            assert "VictoriaMetrics drops figures that lie more than two days ahead" in feed.parked(connection, address.feed)[0].error
+            assert "VictoriaMetrics drops figures that lie more than two days ahead" in parking.parked(connection, address.feed)[0].error
 
 
 def test_what_victoriametrics_lost_in_a_crash_is_sent_again(victoriametrics: Victoria) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from storage import feed
+from storage import parking
 from storage.influx import Address
 from storage.influx.sink import Sink
 from storage.model import Observation, Series
@@ -227,7 +227,7 @@ def test_the_points_that_are_refused_are_found_parked_and_shown_and_the_rest_goe
             assert standing.parked == 4
             assert "4 figures are refused by the server and kept here" in " ".join(standing.words())
             with journal.read() as connection:
-                parked = feed.parked(connection, address.feed)
+                parked = parking.parked(connection, address.feed)
             assert {p.time for p in parked} == poison
             assert {p.error for p in parked} == {f"InfluxDB at {door.url} refuses it: no such figure"}
             [difference] = differences(journal, target)
@@ -250,7 +250,7 @@ def test_figures_of_a_type_that_another_program_wrote_otherwise_are_explained(in
             assert standing.done
             assert standing.parked == 3_000
             with journal.read() as connection:
-                error = feed.parked(connection, address.feed)[0].error
+                error = parking.parked(connection, address.feed)[0].error
         assert "the field 'stars' of 'github' holds values of the type integer" in error
         assert error.endswith("give Uptake a bucket of its own")
         assert len(door.writes) < 100

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage import feed, ledger, moving, rollup, sendings
+from storage import feed, ledger, moving, parking, rollup, sendings
 from storage.journal import FILE, Journal
 from storage.ledger import COLLECT
 from storage.model import (
@@ -85,7 +85,7 @@ def do(journal: Journal, operation: object, now: int) -> None:
                 found = feed.changes(tx.connection, standing.place, 2)
                 if found:
                     last = found[-1]
-                    parked = [feed.Parked(last[0], last[1], "a line\0", "refused")]
+                    parked = [parking.Parked(last[0], last[1], "a line\0", "refused")]
                     feed.acknowledge(tx, standing, feed.Place(last[5], last[0], last[1]), now=now, event_id=2, parked=parked)
                 else:
                     feed.set_back(tx, "here")

@@ -13,8 +13,9 @@ from storage.journal import Journal
 from storage.model import Basket, Bound, Cadence, Event, Kind, Metric, Observation, Series, State, Topic, read_labels
 from storage.periods import read_time
 from storage.vocabulary import SHARED
-from trends import panel, report, summary
+from trends import report, summary
 from trends.findings import Summary, Table
+from trends.loading import load
 from trends.panel import Panel
 from trends.report import ReportData
 
@@ -66,7 +67,7 @@ class World:
 
     def panel(self, now: str, *, until: str | None = None, as_of: int | None = None) -> Panel:
         with self.journal.read() as connection:
-            return panel.load(connection, self.topics, now=read_time(now), until=read_time(until) if until else None, as_of=as_of)
+            return load(connection, self.topics, now=read_time(now), until=read_time(until) if until else None, as_of=as_of)
 
     def summary(self, now: str, *, until: str | None = None) -> Summary:
         return summary.summarise(self.panel(now, until=until), [self.basket()], self.topics)

@@ -20,8 +20,9 @@ from tests.trends.conftest import World
 from trends.claim import BasketClaims, Claim, Claims
 from trends.claims import claims
 from trends.claims_text import text_of
+from trends.loading import load
 from trends.marks import events_of
-from trends.panel import Panel, load
+from trends.panel import Panel
 from trends.venues import venues
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text(encoding="utf-8"))

@@ -1,41 +1,21 @@
 (() => {
   "use strict";
+  const { isNarrow, prepared, rows } = chartsOfUptake;
   const data = JSON.parse(document.getElementById("data").textContent);
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const printing = { on: false, opened: [] };
   const drawn = new Map(); // chart element -> {view, mode, narrow}
-
-  const set = (spec, patch) => {
-    for (const [path, value] of patch) {
-      let at = spec;
-      for (const step of path.slice(0, -1)) at = at[step];
-      at[path[path.length - 1]] = value;
-    }
-    return spec;
-  };
-
-  // Columns as text become rows here: Vega's own CSV reader compiles code, which this page's policy forbids.
-  const rows = (csv) => {
-    const [head, ...lines] = csv.trim().split("\n").map((line) => line.split(","));
-    return lines.map((line) => Object.fromEntries(head.map((name, i) => [name, line[i] === "" ? null : isNaN(line[i]) ? line[i] : +line[i]])));
-  };
-  function unpack(spec) {
-    for (const layer of spec.layer) if (layer.data) delete layer.data.format;
-    for (const name of ["figures", "strip"]) spec.datasets[name] = rows(spec.datasets[name]);
-    return spec;
-  }
 
   const modeOf = (name) => document.querySelector(`input[name="${name}"]:checked`)?.value || "absolute";
 
   async function draw(element) {
     const name = element.dataset.chart;
     const chart = data.charts[name];
-    const narrow = element.clientWidth < 560;
+    const narrow = isNarrow(element);
     const mode = modeOf(name);
     const old = drawn.get(element);
     drawn.set(element, { narrow, mode });
-    const spec = unpack(set(structuredClone(chart.spec), chart.modes[mode]));
-    if (narrow) spec.layer = spec.layer.filter((layer) => layer.name !== "labels");
+    const spec = prepared(chart, mode, narrow);
     const night = dark.matches && !printing.on;
     element.classList.toggle("narrow", narrow);
     if (old?.view) old.view.finalize();
@@ -62,8 +42,7 @@
   const near = (element) => visible(element) && element.getBoundingClientRect().top < innerHeight + 400;
   const fits = (element) => {
     const picture = element.querySelector("canvas, svg");
-    const narrow = element.clientWidth < 560;
-    return !picture || (drawn.get(element).narrow === narrow && Math.abs(picture.getBoundingClientRect().width - element.clientWidth) < 3);
+    return !picture || (drawn.get(element).narrow === isNarrow(element) && Math.abs(picture.getBoundingClientRect().width - element.clientWidth) < 3);
   };
   const show = (element) => { if (!drawn.has(element) || !fits(element)) draw(element); };
   const watch = new IntersectionObserver((entries) => {

@@ -10,22 +10,24 @@ import json
 import threading
 from collections.abc import Callable
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from scheduler.demo.servers.github_model import Asked, Fault, Reply, Repo, iso, selected
 from scheduler.demo.servers.graphql import Field, QuerySyntaxError, parse
+from scheduler.demo.servers.threaded import HttpServer, body_of
 
 DAY = 86400
 WEEK = 7 * DAY
 SUNDAY = 3 * DAY  # 1970-01-04
 
 
-class FakeGitHub:
+class FakeGitHub(HttpServer):
     """Start with `with FakeGitHub(now) as github`; ``github.url`` is the base URL. ``now`` is its clock."""
 
     def __init__(self, now: int, *, anonymous: int = 60, per_hour: int = 5000, token: str = "secret-token-1") -> None:
+        super().__init__()
         self.now = now
         self.token = token
         self.limits = {"": anonymous, token: per_hour}
@@ -36,17 +38,6 @@ class FakeGitHub:
         self.faults: list[Fault] = []
         self.before_reply: Callable[[Asked], None] = lambda _: None
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> FakeGitHub:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     # What happens on GitHub
 
@@ -75,6 +66,21 @@ class FakeGitHub:
         return [a for a in self.log[since:] if part in a.path and a.path != "/robots.txt"]
 
     # How it answers
+
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
+        parts = urlsplit(request.path)
+        query = {k: v[0] for k, v in parse_qs(parts.query).items()}
+        headers = {k.lower(): v for k, v in request.headers.items()}
+        status, heads, body, announced = self.answer(Asked(request.command, parts.path, query, headers, body_of(request).decode()))
+        request.send_response_only(status)
+        for key, value in heads.items():
+            request.send_header(key, value)
+        if status not in {204, 304}:
+            request.send_header("Content-Length", str(announced))
+        request.end_headers()
+        request.wfile.write(body)
+        if len(body) < announced:
+            request.close_connection = True
 
     def answer(self, asked: Asked) -> tuple[int, dict[str, str], bytes, int]:
         """Status, headers, body to send, Content-Length."""
@@ -282,39 +288,3 @@ class FakeGitHub:
         if f.name == "node":
             return next((r for r in self.repos.values() if r.node_id == f.arguments["id"]), None)
         return self.repos.get(self.names.get(f"{f.arguments['owner']}/{f.arguments['name']}".lower(), 0))
-
-
-def _handler(github: FakeGitHub) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1  # head and body in one packet: else Nagle's algorithm costs 40 ms an answer
-        disable_nagle_algorithm = True
-
-        def _answer(self) -> None:
-            parts = urlsplit(self.path)
-            length = int(self.headers.get("Content-Length") or 0)
-            asked = Asked(
-                self.command,
-                parts.path,
-                {k: v[0] for k, v in parse_qs(parts.query).items()},
-                {k.lower(): v for k, v in self.headers.items()},
-                self.rfile.read(length).decode(),
-            )
-            status, headers, body, announced = github.answer(asked)
-            self.send_response_only(status)
-            for key, value in headers.items():
-                self.send_header(key, value)
-            if status not in {204, 304}:
-                self.send_header("Content-Length", str(announced))
-            self.end_headers()
-            self.wfile.write(body)
-            self.wfile.flush()
-            if len(body) < announced:
-                self.close_connection = True
-
-        do_GET = do_POST = _answer  # noqa: N815
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    return Handler

@@ -5,11 +5,11 @@ from __future__ import annotations
 import gzip
 import re
 import socketserver
-import threading
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from scheduler.demo.servers.service import Asked, Raw, Service
+from scheduler.demo.servers.threaded import Threaded
 
 _LINE = re.compile(r"((?:\\.|[^ \\])+) (.+) (-?\d+)\Z")
 _FIELD = re.compile(r'((?:\\.|[^=,\\])+)=("(?:\\.|[^"\\])*"|[^,]+)(?:,|\Z)')
@@ -37,7 +37,7 @@ class Receiver(Service):
         return 204, Raw(b"", {})
 
 
-class Mailroom:
+class Mailroom(Threaded):
     """A mail server of few words (RFC 5321). Every letter becomes a file ``0001.eml`` of a folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -64,22 +64,12 @@ class Mailroom:
                     lines.append(line[1:] if line.startswith(b"..") else line)
                 return b"".join(lines)
 
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session)
-        self._server.daemon_threads = True
-        self.port = int(self._server.server_address[1])
+        super().__init__(Session)
 
     def keep(self, folder: Path, letter: bytes) -> None:
         self.letters += 1
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{self.letters:04}.eml").write_bytes(letter)
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 __all__ = ["Mailroom", "Receiver"]

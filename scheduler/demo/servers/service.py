@@ -7,9 +7,11 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from scheduler.demo.servers.threaded import HttpServer, body_of
 
 
 @dataclass
@@ -45,42 +47,16 @@ class Fault:
     keep: float | None = None  # share of the body that is sent, with a Content-Length that fits
 
 
-class Service:
+class Service(HttpServer):
     """Used as a context manager; `respond` is the subclass's model of the service."""
 
     compress = False  # whatever the client accepts
 
     def __init__(self) -> None:
+        super().__init__()
         self.log: list[Asked] = []
         self.faults: list[Fault] = []
         self._lock = threading.Lock()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True  # head and body are sent apart
-
-            def do_GET(self) -> None:
-                outer._answer(self)
-
-            do_POST = do_GET  # noqa: N815
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def respond(self, asked: Asked) -> tuple[int, Any]:
         """Status and object of the answer."""
@@ -94,22 +70,21 @@ class Service:
         found = [a for a in self.log if part in a.path and a.path != "/robots.txt"]
         return [a for a in found if all(a.query.get(k) == v for k, v in query.items())]
 
-    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
-        parts = urlsplit(handler.path)
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
+        parts = urlsplit(request.path)
         query = {k: v[-1] for k, v in parse_qs(parts.query, keep_blank_values=True).items()}
-        length = int(handler.headers.get("Content-Length") or 0)
-        asked = Asked(parts.path, query, dict(handler.headers), body=handler.rfile.read(length) if length else b"")
+        asked = Asked(parts.path, query, dict(request.headers), body=body_of(request))
         with self._lock:
             self.log.append(asked)
             status, headers, body = self._reply(asked)
             asked.status = status
         if self.compress and asked.path != "/robots.txt":
             body, headers = gzip.compress(body), {**headers, "Content-Encoding": "gzip"}
-        handler.send_response(status)
+        request.send_response(status)
         for key, value in {"Content-Type": "application/json; charset=utf-8", **headers, "Content-Length": str(len(body))}.items():
-            handler.send_header(key, value)
-        handler.end_headers()
-        handler.wfile.write(body)
+            request.send_header(key, value)
+        request.end_headers()
+        request.wfile.write(body)
 
     def _reply(self, asked: Asked) -> tuple[int, dict[str, str], bytes]:
         if asked.path == "/robots.txt":

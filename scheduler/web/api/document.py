@@ -29,6 +29,7 @@ _TROUBLES = {
     "414": "The address is too long",
     "421": "Asked under a name that is not ours",
     "429": "Too many wrong tokens",
+    "431": "The head is too long",
     "503": "Too much at once, or not ready",
 }
 

@@ -1,5 +1,6 @@
 (() => {
   "use strict";
+  const { isNarrow, prepared } = chartsOfUptake;
   document.documentElement.classList.add("scripted");
   const form = document.getElementById("view");
 
@@ -40,31 +41,11 @@
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   let now = null;
 
-  const set = (spec, patch) => {
-    for (const [path, value] of patch || []) {
-      let at = spec;
-      for (const step of path.slice(0, -1)) at = at[step];
-      at[path[path.length - 1]] = value;
-    }
-    return spec;
-  };
-  // Columns as text become rows here: Vega's own CSV reader compiles code, which the page's policy forbids.
-  const rows = (csv) => {
-    const [head, ...lines] = csv.trim().split("\n").map((line) => line.split(","));
-    return lines.map((line) => Object.fromEntries(head.map((name, i) => [name, line[i] === "" ? null : isNaN(line[i]) ? line[i] : +line[i]])));
-  };
-  function unpack(spec) {
-    for (const layer of spec.layer) if (layer.data) delete layer.data.format;
-    for (const [name, table] of Object.entries(spec.datasets)) if (typeof table === "string") spec.datasets[name] = rows(table);
-    return spec;
-  }
-
   let turn = 0;
   async function draw() {
     const mine = ++turn;
-    const narrow = element.clientWidth < 560;
-    const spec = unpack(set(structuredClone(shown.spec), shown.modes[shown.mode]));
-    if (narrow) spec.layer = spec.layer.filter((layer) => layer.name !== "labels");
+    const narrow = isNarrow(element);
+    const spec = prepared(shown, shown.mode, narrow);
     element.classList.toggle("narrow", narrow);
     let result;
     try {
