@@ -48,6 +48,8 @@ def migrate(
             _refuse_daemon(settings)
         source = stack.enter_context(reading(settings, own="the whole journal"))
         folder, url = _place(settings, to)
+        if not check:
+            _refuse_others(source)
         if check:
             target = stack.enter_context(_there(folder, url))
             found = moving.compare(source, target, bar)
@@ -74,6 +76,16 @@ def _refuse_daemon(settings: Config) -> None:
         raise UptakeError(
             f"`uptake run` (process {daemon.get('pid')}) is at work on {settings.store}: what it measures from now on would be missing"
             " in the copy; stop it, then migrate"
+        )
+
+
+def _refuse_others(source: Journal) -> None:
+    from scheduler.sole import at_work
+
+    if others := at_work(source):
+        raise UptakeError(
+            f"{', '.join(others)} {'are' if len(others) > 1 else 'is'} at work on {source.name}, or was a moment ago: what is measured from"
+            " now on would be missing in the copy; stop it on all machines, then migrate"
         )
 
 
