@@ -16,6 +16,7 @@ import scrapy
 from scrapy.http import Request, Response
 from twisted.python.failure import Failure
 
+from crawlers.booking import Booking
 from crawlers.declarations import Preview, Reading
 from crawlers.job import Job, Mode
 from crawlers.outcomes import outcome_of
@@ -31,6 +32,7 @@ class Sink(Protocol):
     """What takes a crawl's readings: `crawlers.recorder.Recorder`."""
 
     journal: Journal
+    booking: Booking
     halted: bool
 
     def fail(self, error: Exception) -> None: ...

@@ -153,7 +153,11 @@ class CaptureMiddleware(Component):
         if tape.only is not None:
             raise Refused(tape.only, "it was not asked while it could still be")
         if request.meta.get("conditional"):
-            await self._ask_whether_changed(tape, request, fingerprint)
+            try:
+                await self._ask_whether_changed(tape, request, fingerprint)
+            except UptakeError as error:  # the journal cannot be asked
+                self.spider.recorder.fail(error)
+                raise Refused(Reason.UNANSWERED, str(error)) from error
         return None
 
     async def _off_loop(self, tape: Tape, read: Callable[[str], Record | None], fingerprint: str) -> Record | None:

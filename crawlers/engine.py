@@ -131,13 +131,16 @@ class CrawlService:
                     kept = None if previewing else tape
                     await self._crawl(crawler, grip, job=job, manners=polite, tape=kept, recorder=recorder)
             spider = crawler.spider
+            sent = spider.pacing.spent if isinstance(spider, SourceSpider) else 0
             if recorder.failure is None and not grip.alive():
                 await recorder.flush()
                 raise recorder.failure or LeaseLost(told([lock]))
             if recorder.failure is not None:
+                await recorder.booking.settle(sent)
                 raise recorder.failure
             if self.stopping or not isinstance(spider, SourceSpider):
                 await recorder.flush()
+                await recorder.booking.settle(sent)
                 report = Report(source.name, recorder.tally, stopped=True, damage=tape.damage)
             else:
                 reason, detail = spider.pacing.stopped or (Reason.UNANSWERED, "the crawl ended and nothing had spoken of it")

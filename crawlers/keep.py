@@ -96,7 +96,7 @@ class Keep:
     def lacking(self, file: str) -> str:
         """Why a file is nowhere."""
         if self.address is None:
-            return f"the raw response {file} is gone (captures are kept for a limited time)"
+            return f"the raw response {file} is not in {self.folder}: it was removed, or lies on the machine that asked"
         return f"the raw response {file} is not at {self.where}: it is gone, or still waits on the machine that asked"
 
     # Writing

@@ -12,7 +12,7 @@ import email.utils
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from protego import Protego
@@ -21,6 +21,7 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 from scrapy.http.request import NO_CALLBACK
 
+from crawlers.booking import Purse
 from crawlers.component import Component
 from crawlers.job import Manners
 from crawlers.outcomes import MAY_PASS, NETWORK_DOWN, Refused
@@ -59,14 +60,20 @@ def retry_after(response: Response, now: float) -> float | None:
 class Pacing:
     """What one crawl knows of the hosts it asks: pauses, stop line, requests spent.
 
-    ``apart``: the hosts are different operators', so that each has a stop line of its own.
+    ``apart``: the hosts are different operators', so that each has a stop line of its own. ``book``: as `crawlers.booking.Purse` has it.
     """
 
     def __init__(
-        self, manners: Manners, budget: int | None = None, *, apart: bool = False, clock: Callable[[], float] = time.monotonic
+        self,
+        manners: Manners,
+        budget: int | None = None,
+        *,
+        apart: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        book: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
         self.manners = manners
-        self.left = budget
+        self.purse = Purse(budget, book)
         self.sent = 0
         self.spent = 0  # of those, the ones that count against an allowance
         self.waited = 0.0
@@ -115,7 +122,7 @@ class Pacing:
     @property
     def spent_up(self) -> bool:
         """Whether the allowance has nothing left, not even for another try."""
-        return self.left is not None and self.left <= 0
+        return self.purse.empty
 
     async def enter(self, host: str, *, free: bool = False) -> None:
         """Wait out a host's pause, then spend one request. Raises `Refused` at the stop line or without budget.
@@ -127,14 +134,14 @@ class Pacing:
             if stopped:
                 raise Refused(*stopped)
             rest = self._until.get(host, 0.0) - self._clock()
-            if rest <= 0:
+            if rest > 0:
+                await asyncio.sleep(min(rest, 1.0))  # in short steps, so that a stop is noticed
+            elif free or self.purse.grants():
                 break
-            await asyncio.sleep(min(rest, 1.0))  # in short steps, so that a stop is noticed
+            else:
+                await self.purse.more()
         if not free:
-            if self.left is not None:
-                if self.left <= 0:
-                    raise Refused(Reason.BUDGET, "the allowance for now is spent")
-                self.left -= 1
+            self.purse.spend()
             self.spent += 1
         self.sent += 1
 

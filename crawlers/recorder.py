@@ -13,6 +13,7 @@ from statistics import median
 
 from sqlalchemy import Connection
 
+from crawlers.booking import Booking
 from crawlers.captures import Tape
 from crawlers.component import Component
 from crawlers.job import Mode
@@ -76,6 +77,7 @@ class Recorder:
         self._queue: list[Reading] = []
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = asyncio.Lock()
+        self.booking = Booking(journal, writer, "" if mode is Mode.PREVIEW else run.id, clock=clock, grip=grip, fail=self.fail)
         self.halted = False  # stopped from outside: what fails from now on is no outcome, the run goes on next time
         self.failure: Exception | None = None  # the disk is full, say: nothing more is fetched, the run goes on next time
 
@@ -255,7 +257,7 @@ class Recorder:
                 self.tally.planned -= len(left)
             else:
                 ledger.end_slots(tx, self._run, self._miss(tx, [slot.missing(reason, detail) for slot in left]))
-            ledger.finish_run(tx, self._run, finished_as, requests)
+            ledger.finish_run(tx, self._run, finished_as, self.booking.total(tx.connection, requests))
 
     def _judge_zeros(self, tx: Transaction, zeros: list[Observation]) -> None:
         pasts = [self._past(tx, o) for o in zeros]

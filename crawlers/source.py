@@ -78,7 +78,8 @@ class SourceSpider(Answering):
         self.recorder = recorder
         self.grip = grip  # on the hosts: `crawlers.fence` asks it before each request
         self.job = job if job is not None else Job(run="", mode=Mode.COLLECT, now=0)
-        self.pacing = Pacing(manners or Manners(), self.job.budget, apart=self.hosts_apart)
+        book = None if recorder is None else recorder.booking.book
+        self.pacing = Pacing(manners or Manners(), self.job.budget, apart=self.hosts_apart, book=book)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:

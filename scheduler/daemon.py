@@ -128,10 +128,13 @@ class Daemon:
 
     async def _look_around(self) -> None:
         while True:
-            self.watch.look_around()
-            self.watch.sent(await asyncio.to_thread(self._sending.status))
-            if self.settings.elsewhere is not None:
-                self.watch.brought(await asyncio.to_thread(self._uploads.standing))
+            try:
+                self.watch.look_around()
+                self.watch.sent(await asyncio.to_thread(self._sending.status))
+                if self.settings.elsewhere is not None:
+                    self.watch.brought(await asyncio.to_thread(self._uploads.standing))
+            except UptakeError as error:  # the journal is away, say; visits tell it as a trouble
+                logger.warning("%s; it is looked around again in a minute", error)
             self._systemd.tell(STATUS=self._status())
             await asyncio.sleep(LOOK)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from crawlers.locks import address
 from scheduler.catchup import DAEMON
 from scheduler.config import Config
 from scheduler.digest_periods import latest
@@ -44,6 +45,13 @@ def duties(settings: Config, journal: Journal) -> list[Duty]:
         if settings.alerts is not None:
             found.append(Duty("alerts", "25 * * * *", lambda now: _alerts(settings, journal, now)))
     return found
+
+
+def own_duties(settings: Config, journal: Journal) -> list[Duty]:
+    """What each machine does for itself, of those that share a journal on PostgreSQL: its disk is its own, whatever lies elsewhere."""
+    if address(journal) is None:
+        return []
+    return [Duty("tidying up this machine's disk", "20 4 * * *", lambda _now: command(settings, ["vacuum", "--quick", "--here"]))]
 
 
 async def _digest(settings: Config, journal: Journal, now: int) -> str:
@@ -106,4 +114,4 @@ async def command(settings: Config, words: Sequence[str]) -> str:
     return said
 
 
-__all__ = ["Duty", "Work", "command", "duties"]
+__all__ = ["Duty", "Work", "command", "duties", "own_duties"]

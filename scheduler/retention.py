@@ -6,7 +6,8 @@ Such a response is cut down to its head, its digest and the lines that gave the 
 A file is looked at once: when its oldest response has come of age, or when its run ended later than that. The journal's
 ``meta`` table remembers up to which time and which sequence that is done, so that a call finds what is new in two indices
 and never goes through the years. A run that had to be passed over, because its source was at work, the disk was full, or
-because nothing of a file is in evidence and it is still too young, is remembered by its name.
+because nothing of a file is in evidence and it is still too young, is remembered by its name. Where each machine keeps its
+responses on a disk of its own, each has its own mark (`scheduler.folder_marks`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from crawlers.capture_names import month_of
 from crawlers.keep import Keep
 from crawlers.locks import alone_on, until_lost
 from crawlers.object_store import StoreAwayError
+from scheduler.folder_marks import key, register
 from scheduler.reducing import Reduced, Reducer, files_of_runs, never
 from storage import schema
 from storage.dialects import TEXTS, say
@@ -51,9 +53,9 @@ def reduce_old(journal: Journal, *, days: int, now: int, stopping: Callable[[], 
 
     A source that is being asked, or read again, is left to the next call, and so is the rest when ``stopping`` says so.
     """
-    cutoff = now - days * DAY
+    cutoff, place = now - days * DAY, register(journal, keep, now)
     with journal.read() as connection:
-        mark, seq = _mark(connection), head(connection)
+        mark, seq = _mark(connection, place), head(connection)
         runs = _runs(connection, mark, cutoff)
     total = Reduced()
     left: list[str] = []
@@ -73,7 +75,7 @@ def reduce_old(journal: Journal, *, days: int, now: int, stopping: Callable[[], 
             else:
                 left += members
     if runs:
-        _remember(journal, Mark(cutoff, seq, tuple(sorted(set(left)))), now)
+        _remember(journal, Mark(cutoff, seq, tuple(sorted(set(left)))), now, place)
     if total.files:
         logger.info("%d old responses that may name people were reduced, %d to %d bytes", total.responses, total.before, total.after)
     return total
@@ -92,15 +94,16 @@ def _runs(connection: Connection, mark: Mark, cutoff: int) -> dict[str, dict[str
     return runs
 
 
-def _mark(connection: Connection) -> Mark:
-    text = connection.exec_driver_sql("SELECT value FROM meta WHERE key = ?", (MARK,)).scalar()
+def _mark(connection: Connection, place: str) -> Mark:
+    text = connection.exec_driver_sql("SELECT value FROM meta WHERE key = ?", (key(MARK, place),)).scalar()
     if text is None:
         return Mark()
     mark = Mark(**json.loads(text))
     return replace(mark, left=tuple(mark.left))
 
 
-def _remember(journal: Journal, mark: Mark, now: int) -> None:
+def _remember(journal: Journal, mark: Mark, now: int, place: str) -> None:
+    name = key(MARK, place)
     with journal.write(now=now) as tx:
-        tx.connection.execute(schema.meta.delete().where(schema.meta.c.key == MARK))
-        tx.connection.execute(schema.meta.insert().values(key=MARK, value=json.dumps(asdict(mark))))
+        tx.connection.execute(schema.meta.delete().where(schema.meta.c.key == name))
+        tx.connection.execute(schema.meta.insert().values(key=name, value=json.dumps(asdict(mark))))

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from storage import leases
+from storage import leases, shares
 from storage.grips import Leased, elapsed
 from storage.model import UptakeError
 
@@ -61,8 +61,12 @@ class Keeper:
 
     def take(self, names: list[str]) -> Leased | None:
         """All of these, or None where somebody holds one of them. Raises `UptakeError` where the server cannot be asked."""
+        return self.take_by(partial(leases.take, names=names))
+
+    def take_by(self, way: Callable[..., dict[str, int] | None]) -> Leased | None:
+        """As `take`, for leases that are taken in another ``way``: a function of a connection, with ``holder`` and ``life``."""
         asked_at = self._clock()
-        tokens = self._asking(lambda connection: leases.take(connection, names, self.holder, self.life))
+        tokens = self._asking(lambda connection: way(connection, holder=self.holder, life=self.life))
         if tokens is None:
             return None
         grip = Leased(tokens, self.life, asked_at, self._clock)
@@ -88,9 +92,9 @@ class Keeper:
             except UptakeError as error:
                 logger.warning("%s could not be let go and runs out by itself: %s", ", ".join(grip.tokens), error)
 
-    def look(self, name: str) -> leases.Lease | None:
-        """Who holds a lease now."""
-        return next((lease for lease in self._asking(leases.held) if lease.name == name), None)
+    def look(self, name: str) -> list[leases.Lease]:
+        """Who holds a lease now, alone or in part."""
+        return self._asking(partial(shares.held, name=name))
 
     def close(self) -> None:
         """End the connection that takes and drops; that of the renewals ends with the last grip."""
@@ -98,7 +102,7 @@ class Keeper:
 
     def _renew(self) -> None:
         """Until nothing is held: what the server says is the holder's lives on, what it does not know any more is lost."""
-        wait = self.life / RENEWALS
+        wait, away = self.life / RENEWALS, False
         while True:
             with self._change:
                 self._change.wait_for(lambda: not self._grips, timeout=wait)
@@ -112,10 +116,10 @@ class Keeper:
             try:
                 mine = self._renewing(partial(leases.renew, tokens=tokens, life=self.life))
             except UptakeError as error:
-                logger.warning("leases were not renewed: %s", error)
-                wait = self.life / RENEWALS / 4
+                logger.log(logging.DEBUG if away else logging.WARNING, "leases were not renewed: %s", error)
+                wait, away = self.life / RENEWALS / 4, True
                 continue
-            wait = self.life / RENEWALS
+            wait, away = self.life / RENEWALS, False
             for grip in grips:
                 if grip.tokens.keys() <= mine:
                     grip.renewed(asked_at)

@@ -165,7 +165,7 @@ runs = Table(
     Column("parser", Whole, nullable=False),
     Column("rereads", Words, nullable=False, default=""),  # the run whose captures this one reads again
     Column("finished_seq", Whole),
-    Column("requests", Whole, nullable=False, default=0),  # sent, answered or not; of a finished run
+    Column("requests", Whole, nullable=False, default=0),  # sent, answered or not; of an unfinished run those that may have been
     Column("finished_as", Words, nullable=False, default=""),
     Index(None, "source", "last_slot"),
 )

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import func, insert, inspect, select, text
+from sqlalchemy import Connection, func, insert, inspect, select, text
 
 from crawlers.papers.editions import Edition, Listed
-from crawlers.papers.shelf import AT_ONCE, Place, at, listings, nothing, papers, prepare
+from crawlers.papers.shelf import AT_ONCE, Place, at, listings, nothing, papers, plain_errors, prepare
 from crawlers.papers.text import WORDS, Extraction, State, unpack
 from storage.model import Capture, ParseError
 from storage.periods import DAY
@@ -78,20 +78,31 @@ class Kept:
 
 
 class Library:
-    """The kept texts of one edition. To be closed. One writer at a time: the source's lock sees to that."""
+    """The kept texts of one edition. To be closed. One writer at a time: the source's lock sees to that.
+
+    What is asked of it raises `UptakeError` where its database cannot do it: the server is away, the disk is full.
+    """
 
     def __init__(self, place: Place, edition: Edition, *, writable: bool = True) -> None:
         self.edition = edition
+        self._place = place
         self._opened = ExitStack()
         self._engine = self._opened.enter_context(at(place, edition, writable=writable))
         self._key = str(edition)
         self._mine = _p.edition == self._key
         self._listed = self._mine & (_p.listed == 1)
+        try:
+            with plain_errors(place, edition):
+                self._there(writable=writable)
+        except BaseException:
+            self.close()
+            raise
+
+    def _there(self, *, writable: bool) -> None:
         if writable:
             prepare(self._engine)
         elif not inspect(self._engine).has_table(papers.name):
-            self.close()
-            raise nothing(edition)
+            raise nothing(self.edition)
 
     def close(self) -> None:
         self._opened.close()
@@ -102,11 +113,21 @@ class Library:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with plain_errors(self._place, self.edition), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with plain_errors(self._place, self.edition), self._engine.begin() as connection:
+            yield connection
+
     # The listing
 
     def note_listing(self, found: Sequence[Listed], captures: Sequence[Capture], now: int) -> None:
         """Note what a whole listing names. Raises `ParseError` where papers are missing that were there before."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             known = set(connection.scalars(select(_p.id).where(self._listed)))
             gone = known - {p.id for p in found}
             if len(gone) > max(1, MAY_GO * len(known)):
@@ -136,7 +157,7 @@ class Library:
     def captures(self) -> tuple[Capture, ...]:
         """The responses that the newest listing was read from."""
         query = select(listings.c.captures).where(listings.c.edition == self._key).order_by(listings.c.number.desc()).limit(1)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             found = connection.scalar(query)
         return tuple(Capture(**c) for c in json.loads(found)) if found else ()
 
@@ -144,7 +165,7 @@ class Library:
 
     def standing(self) -> Standing:
         query = select(_p.state, func.count()).where(self._listed).group_by(_p.state)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return Standing(self.edition, Counter({State(state): n for state, n in connection.execute(query)}))
 
     @property
@@ -156,24 +177,24 @@ class Library:
     def waiting(self) -> list[Listed]:
         """Papers to be fetched, in the listing's order; those that failed before come last."""
         query = select(_p.id, _p.title, _p.pdf).where(self._listed, _p.state == str(State.WAITING)).order_by(_p.tries, _p.place)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return [Listed(i, title, pdf) for i, title, pdf in connection.execute(query)]
 
     def fetched_since(self, time: int) -> int:
         """How many papers were asked for since a time."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return int(connection.scalar(select(func.count()).where(self._mine, _p.at >= time)) or 0)
 
     def keep(self, identifier: str, found: Extraction, now: int, *, url: str = "", sha256: str = "") -> None:
         """Note what became of a paper's PDF, with its text."""
         values = {"state": str(found.state), "detail": _clean(found.detail), "at": now, "url": url, "sha256": sha256, "pages": found.pages}
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             connection.execute(papers.update().where(self._mine, _p.id == identifier).values(**values, kept=found.kept or None))
 
     def miss(self, identifier: str, detail: str, now: int) -> None:
         """Note that a paper could not be fetched this time; after a few days it is given up."""
         this = self._mine & (_p.id == identifier)
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             tries, at, state = connection.execute(select(_p.tries, _p.at, _p.state).where(this)).one()
             tries += at is None or at // DAY != now // DAY
             given_up = state == State.WAITING and tries >= TRIES
@@ -184,7 +205,7 @@ class Library:
         """Title, state and detail of the papers that gave no text, in the listing's order."""
         without = _p.state.not_in([str(State.READ), str(State.WAITING)])
         query = select(_p.title, _p.state, _p.detail).where(self._listed, without).order_by(_p.place)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return [(title, State(state), detail) for title, state, detail in connection.execute(query)]
 
     def texts(self) -> Iterator[Kept]:
@@ -195,7 +216,7 @@ class Library:
             .order_by(_p.place)
             .execution_options(yield_per=AT_ONCE)
         )
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             for identifier, title, url, sha256, affiliations, kept in connection.execute(query):
                 front, whole = unpack(kept)
                 yield Kept(identifier, title, url, sha256, tuple(json.loads(affiliations)), front, whole)

@@ -12,6 +12,8 @@ from sqlalchemy.pool import QueuePool
 
 from crawlers.papers.editions import Edition
 from crawlers.papers.text import State
+from storage import database
+from storage.database import JournalDamaged
 from storage.journal import Journal
 from storage.model import UsageError
 
@@ -63,9 +65,36 @@ def nothing(edition: Edition) -> UsageError:
     return UsageError(f"no text of {edition} is kept; add it to editions under [sources.conferences] and collect")
 
 
+@contextmanager
+def plain_errors(place: Place, edition: Edition | None = None) -> Iterator[None]:
+    """Turn a database's errors about its server, locks, rights, space and damage into sentences (`UptakeError`); others pass.
+
+    ``edition``: whose file it is about, where texts are in files.
+    """
+    if isinstance(place, Engine):
+        from storage import postgres
+
+        with postgres.plain_errors(place.url):
+            yield
+        return
+    file = place if edition is None else _file(place, edition)
+    try:
+        with database.plain_errors(file):
+            yield
+    except JournalDamaged as error:
+        raise JournalDamaged(
+            f"the texts of papers in {file} are damaged ({error.__cause__}); restore the file from a backup, or move it away:"
+            " its papers are then fetched again"
+        ) from error
+
+
+def _file(folder: Path, edition: Edition) -> Path:
+    return folder / f"{edition.venue}-{edition.year}.sqlite3"
+
+
 def opened(folder: Path, edition: Edition, *, writable: bool) -> Engine:
     """The engine of an edition's file."""
-    path = folder / f"{edition.venue}-{edition.year}.sqlite3"
+    path = _file(folder, edition)
     if writable:
         folder.mkdir(parents=True, exist_ok=True)
     elif not path.exists():
@@ -104,9 +133,11 @@ def editions_in(place: Place) -> list[Edition]:
     names: list[str] = []
     if isinstance(place, Path):
         names = [path.stem for path in place.glob("*.sqlite3")]
-    elif inspect(place).has_table(papers.name):
-        with place.connect() as connection:
-            names = list(connection.scalars(select(papers.c.edition).distinct()))
+    else:
+        with plain_errors(place):
+            if inspect(place).has_table(papers.name):
+                with place.connect() as connection:
+                    names = list(connection.scalars(select(papers.c.edition).distinct()))
     found = []
     for name in names:
         try:
@@ -145,4 +176,17 @@ def at(place: Place, edition: Edition, *, writable: bool = True) -> Iterator[Eng
         engine.dispose()
 
 
-__all__ = ["AT_ONCE", "FOLDER", "Place", "at", "copy", "editions_in", "listings", "nothing", "papers", "place_of", "prepare"]
+__all__ = [
+    "AT_ONCE",
+    "FOLDER",
+    "Place",
+    "at",
+    "copy",
+    "editions_in",
+    "listings",
+    "nothing",
+    "papers",
+    "place_of",
+    "plain_errors",
+    "prepare",
+]

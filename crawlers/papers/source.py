@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import logging
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from crawlers.papers.tally import tally
 from crawlers.papers.text import Extraction, Limits, Reader
 from crawlers.papers.work import Work
 from crawlers.source import Output, SourceSpider
-from storage.model import Bound, Capture, Reason, Remember, Slot, Topic
+from storage.model import Bound, Capture, ParseError, Reason, Remember, Slot, Topic, UptakeError, UsageError
 
 logger = logging.getLogger(__name__)
 
@@ -60,12 +61,24 @@ class PaperSource(SourceSpider):
             return []
         return [key for key, digest in digests(topics, options or {}).items() if before.get(key) != digest]
 
+    async def measure(self, slots: Sequence[Slot]) -> AsyncIterator[Request]:
+        with self._keeping():
+            async for request in self.asked(slots):
+                yield request
+
+    async def asked(self, slots: Sequence[Slot]) -> AsyncIterator[Request]:  # noqa: ARG002  # to be written by a source
+        """Requests that measure these slots, of those whose texts are not all kept."""
+        raise NotImplementedError
+        yield
+
     # Counting
 
     async def _counted(self, work: Work) -> list[Any]:
         """An edition's figures if it was read far enough, else why not."""
+        outputs: list[Output] = []
         try:
-            outputs = await self._figures(work)
+            with self._keeping():
+                outputs = await self._figures(work)
         except Exception as error:  # its slots have their end, whatever it is
             logger.exception("%s: unexpected error while counting %s", self.name, work.edition)
             outputs = [slot.missing(Reason.PARSE_ERROR, f"{work.edition}: {type(error).__name__}: {error}") for slot in work.slots]
@@ -127,6 +140,23 @@ class PaperSource(SourceSpider):
                 await self.recorder.add(reading)
 
     # What it works with
+
+    @contextmanager
+    def _keeping(self) -> Iterator[None]:
+        """Where kept texts cannot be written or read, their server being away, say, that is no outcome: the run goes on next time."""
+        try:
+            yield
+        except (ParseError, UsageError):
+            raise
+        except UptakeError as error:
+            if self.recorder is None:
+                raise
+            self.recorder.fail(error)
+
+    @property
+    def _failing(self) -> bool:
+        """Whether nothing more is to be begun."""
+        return self.recorder is not None and self.recorder.halted
 
     def _fetched_since(self, time: int) -> int:
         """How many papers of any edition were asked for since a time."""

@@ -104,7 +104,7 @@ class StackOverflow(SourceSpider):
         return {}, {"key": str(key)} if key else {}
 
     def remark(self, measured: int, planned: int) -> str:
-        spent = self.pacing.left == 0 or (self.pacing.stopped and self.pacing.stopped[0] in {Reason.BUDGET, Reason.THROTTLED})
+        spent = self.pacing.spent_up or (self.pacing.stopped and self.pacing.stopped[0] in {Reason.BUDGET, Reason.THROTTLED})
         if self.option("key") or not spent:
             return ""
         return f"Stack Overflow: {measured} of {planned}; a free key allows 10,000 requests a day in place of 300: https://stackapps.com/apps/oauth/register"

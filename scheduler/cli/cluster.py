@@ -69,7 +69,7 @@ def take_part(load: Callable[[], Config], part: Part, *, port: int | None) -> in
     from scheduler.engines.queue.opening import AwayError
     from scheduler.engines.queue.schema import prepare
     from scheduler.engines.queue.watching import SharedWatch
-    from scheduler.sole import sole
+    from scheduler.sole import sole, sole_on
 
     settings = load()
     try:
@@ -77,7 +77,12 @@ def take_part(load: Callable[[], Config], part: Part, *, port: int | None) -> in
     except AwayError:
         if part.until_empty:
             raise
-    with sole(settings.store, now(), among=True), writing(settings, lean=True, sends=False) as journal:
+    mine = f"`uptake {'run' if part.plans else 'worker'}`{f' {part.name}' if part.name else ''}"
+    with (
+        sole(settings.store, now(), among=True),
+        writing(settings, lean=True, sends=False) as journal,
+        sole_on(journal, among=mine, life=settings.daemon.lease),
+    ):
         role = Role(lambda work, over: Queue(work, over, part), SharedWatch, sends=False, port=port, plans=part.plans)
         return run_async(lambda: Daemon(settings, journal, reload=load, say=typer.echo, role=role).run(), reactor=settings.reactor)
 

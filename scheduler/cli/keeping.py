@@ -109,12 +109,16 @@ def _tell_check(folder: Path, progress: Progress, *, as_json: bool) -> int:
 @app.command()
 def vacuum(
     quick: Annotated[bool, typer.Option("--quick", help="Without writing the journal anew: nobody has to wait.")] = False,
+    here: Annotated[
+        bool, typer.Option("--here", help="Only what lies on this machine's disk, where several share a journal on PostgreSQL.")
+    ] = False,
     json: Json = False,
 ) -> int:
     """Remove what is kept for too long, and give the disk back what is free.
 
-    `uptake run` does this once a day (with --quick). Raw responses older than keep_days (keep_people_days where they may name people) are
-    reduced to the lines with the numbers; no figure is removed. Example: uptake vacuum
+    `uptake run` does this once a day (with --quick), and each `uptake worker` for the disk of its machine (with --here). Raw
+    responses older than keep_days (keep_people_days where they may name people) are reduced to the lines with the numbers; no
+    figure is removed. Example: uptake vacuum
     """
     from scheduler.housekeeping import housekeeping
 
@@ -122,7 +126,7 @@ def vacuum(
     with reading(settings):
         pass
     with writing(settings) as journal:
-        done = housekeeping(journal, settings, now(), rewrite=not quick)
+        done = housekeeping(journal, settings, now(), rewrite=not quick, here=here)
     if json:
         print_json(done.to_dict())
     else:
@@ -144,6 +148,11 @@ def _tell_vacuum(done: Kept) -> None:
         lines.append(f"{counted(done.notes, 'outdated note')} of sources removed from the journal")
     if done.swept.files:
         lines.append(f"{counted(done.swept.files, 'unfinished file')} that nobody works on removed, {size(done.swept.bytes)}")
+    if done.elsewhere:
+        lines.append(
+            f"{counted(done.elsewhere, 'file')} of raw responses that figures rest on {'is' if done.elsewhere == 1 else 'are'} not in"
+            " this machine's folder: each machine tidies up its own"
+        )
     smaller = done.journal.before - done.journal.after
     if smaller > 0:
         lines.append(f"the journal and its log are {size(smaller)} smaller, {size(done.journal.after)}")

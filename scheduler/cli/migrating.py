@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as plain_json
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,9 +47,9 @@ def migrate(
         if not check:
             _refuse_daemon(settings)
         source = stack.enter_context(reading(settings, own="the whole journal"))
-        if not check:
-            _refuse_others(settings, source)
         folder, url = _place(settings, to)
+        if not check:
+            _refuse_others(source)
         if check:
             target = stack.enter_context(_there(folder, url))
             found = moving.compare(source, target, bar)
@@ -79,21 +79,19 @@ def _refuse_daemon(settings: Config) -> None:
         )
 
 
-def _refuse_others(settings: Config, source: Journal) -> None:
-    """Who is at work on the same journal from other machines: planners, workers, crawls."""
-    if settings.store_url is None:
-        return
-    from scheduler.engines.queue import roster
+def _refuse_others(source: Journal) -> None:
+    """Who is at work on the same journal from other machines: planners, workers, crawls by hand."""
+    from scheduler.sole import at_work
     from storage import leases
 
+    others = at_work(source)
     with source.read() as connection:
-        working = {lease.holder for lease in leases.held(connection)}
-    with suppress(UptakeError):  # a queue that cannot be asked is no reason to stay
-        working |= {f"{w.name} on {w.host}" for w in roster.read(settings.queue, settings.daemon.dead_after).living}
-    if working:
+        crawling = {lease.holder for lease in leases.held(connection)}
+    others += sorted(holder for holder in crawling if not any(holder in said for said in others))
+    if others:
         raise UptakeError(
-            f"others are at work on this journal ({', '.join(sorted(working))}): what they measure from now on would be missing in the"
-            " copy; stop all of them, then migrate"
+            f"{', '.join(others)} {'are' if len(others) > 1 else 'is'} at work on {source.name}, or was a moment ago: what is measured from"
+            " now on would be missing in the copy; stop it on all machines, then migrate"
         )
 
 

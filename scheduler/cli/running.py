@@ -46,7 +46,11 @@ def run(
         from scheduler.engines.queue.engine import Part
 
         return take_part(load, Part(plans=True, works=worker), port=port)
-    with sole(settings.store, now()), writing(settings, lean=True, sends=once) as journal, sole_on(journal):
+    with (
+        sole(settings.store, now()),
+        writing(settings, lean=True, sends=once) as journal,
+        sole_on(journal, life=settings.daemon.lease),
+    ):
         tell_terms(settings.enabled())
         if once:
             from scheduler.once import run_once

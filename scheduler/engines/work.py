@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from crawlers.engine import CrawlService
 from scheduler import schedule
 from scheduler.config import Config
-from scheduler.duties import Duty, duties
+from scheduler.duties import Duty, duties, own_duties
 from scheduler.jobs import counts_something
 from scheduler.telling import line
 from scheduler.visits import FIRST_RETRY, Visits
@@ -60,6 +60,9 @@ class Work:
     def duties(self) -> list[Duty]:
         return duties(self.settings, self.journal)
 
+    def own_duties(self) -> list[Duty]:
+        return own_duties(self.settings, self.journal)
+
     async def visit(self, name: str, *, again: bool = False) -> Came:
         """Visit a source; of what fails it is told when to try again."""
         setting = self.settings.sources.get(name)
@@ -73,12 +76,12 @@ class Work:
         async with self.working():
             try:
                 visit = await self.visits.visit(setup, setting.schedule, again=again)
+                if visit.stopped or self.service.stopping:
+                    return Came(stopped=True)
+                self.watch.visited(setup, visit)
             except Exception as error:  # one source must not cost the others
                 self.watch.failed(name, error)
                 return Came(self.clock() + FIRST_RETRY, again, failed=str(error))
-            if visit.stopped or self.service.stopping:
-                return Came(stopped=True)
-            self.watch.visited(setup, visit)
             self._written()
             logger.info("%s", line(setup, visit, schedule.next_time(setting.schedule, self.clock())))
             return Came(visit.again, further=True)

@@ -79,8 +79,12 @@ class Cluster(Machine):
     def visited(self, times: int = 1) -> None:
         """Wait until each source was visited so often, by whomever."""
         for name in self.shops:
-            pattern = DONE.format(re.escape(name))
-            until(lambda pattern=pattern: len(self.lines(pattern)) >= times, f"{name} visited {times} times\n{self.logs()}")
+            self.visited_at(name, times)
+
+    def visited_at(self, name: str, times: int = 1) -> None:
+        """Wait until one source was visited so often, by whomever."""
+        pattern = DONE.format(re.escape(name))
+        until(lambda: len(self.lines(pattern)) >= times, f"{name} visited {times} times\n{self.logs()}")
 
     def logs(self) -> str:
         return "\n".join(f"--- {n}\n{member.log}" for n, member in enumerate(self.members))
@@ -139,6 +143,10 @@ class Machines(Cluster):
 
     def plan(self, topics: tuple[str, ...] = (), **daemon: Any) -> None:
         super().plan(*([topics] if topics else []), lease=10, **daemon)
+        self.store_elsewhere()
+
+    def store_elsewhere(self) -> None:
+        """Let the configuration say that nothing is on the machines' own disks."""
         keys = {"path": "data", "url": self.url, "captures": PLACE, "captures_endpoint": self.objects.url}
         with (self.folder / "uptake.toml").open("a", encoding="utf-8") as file:
             file.write("\n[store]\n" + "".join(f'{key} = "{value}"\n' for key, value in keys.items()))
@@ -149,6 +157,10 @@ class Machines(Cluster):
         shutil.copy(self.folder / "uptake.toml", home)
         self.members.append(self.start("--config", str(home / "uptake.toml"), *words, env=ENVIRONMENT, **options))
         return self.members[-1]
+
+    def alone(self) -> Process:
+        """A daemon that works by itself, on a machine of its own."""
+        return self._member("run", "--engine", "embedded")
 
     @property
     def account(self) -> Account:

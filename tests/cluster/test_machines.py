@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import signal
+from collections import Counter
+from typing import Any
 
 import pytest
 
-from storage.periods import DAY
-from tests.cluster.conftest import SOURCES, Machines, Reference
+from crawlers.spiders.papers.conferences import ON_THE_WAY
+from scheduler.demo.servers.proceedings import FakeProceedings, Paper
+from scheduler.demo.servers.service import Asked
+from storage.periods import DAY, HOUR, read_time
+from tests.cluster.conftest import DEAD_AFTER, SOURCES, Machines, Reference
 from tests.fakes.s3 import ENVIRONMENT
 from tests.faults.machine import until
 
@@ -46,3 +52,68 @@ def test_what_a_machine_that_died_was_doing_is_done_by_another(
     back = machines.start("--config", str(dead / "uptake.toml"), "worker", "--until-empty", env=ENVIRONMENT)
     assert back.wait() == 0, "the dead machine comes back, and brings what it still has"
     assert machines.account.same_as(undisturbed(*SOURCES)) == 0
+
+
+def test_one_process_alone_and_many_do_not_mix_though_their_machines_are_several(machines: Machines) -> None:
+    worker = machines.worker("--name", "first")
+    worker.says("http://")
+    machines.planner().says("http://")
+    alone = machines.alone()
+    assert alone.wait() == 1
+    assert re.search(r"`uptake worker` first, process \d+ on .* and `uptake run`, process .* are already at work", alone.log), alone.log
+    machines.stop_all()
+    alone = machines.alone()
+    alone.ready()
+    late = machines.worker("--name", "late")
+    assert late.wait() == 1
+    assert re.search(r"`uptake run` \(process \d+ on .*\) is already at work on this journal; the engine", late.log), late.log
+    alone.send(signal.SIGKILL)
+    assert alone.wait() == -signal.SIGKILL
+    successor = machines.worker("--name", "successor")
+    successor.says("http://")
+    machines.stop_all()
+    assert "Traceback" not in machines.logs()
+
+
+def test_an_edition_goes_on_after_postgresql_crashed_in_the_middle_of_it(machines: Machines) -> None:
+    with FakeProceedings() as site:
+        site.add("CVPR 2026", [Paper(f"P{n}_CVPR_2026_paper", f"Title {n}", frozenset({"jax"})) for n in range(12)])
+        machines.configure(
+            {"conferences": {"enabled": True, "editions": ["CVPR 2026"], **site.endpoints}},
+            ("jax", "flax"),
+            engine="procrastinate",
+            queue=machines.url,
+            dead_after=DEAD_AFTER,
+            lease=10,
+        )
+        machines.store_elsewhere()
+        file = machines.folder / "uptake.toml"
+        file.write_text(re.sub(r'shop = ("\w+")', r"papers = [\1]", file.read_text()))
+        answer = site.respond
+
+        def crash(asked: Asked) -> tuple[int, Any]:
+            """It crashes while a paper is on its way."""
+            if len(site.pdfs()) >= 5 and not crashed:
+                crashed.append(asked.path)
+                machines.server.stop(signal.SIGQUIT)
+            return answer(asked)
+
+        crashed: list[str] = []
+        site.respond = crash  # type: ignore[method-assign]
+        for member in (machines.planner(), machines.worker()):
+            member.says("http://")
+        until(lambda: crashed, f"papers\n{machines.logs()}")
+        machines.members[1].says("WARNING conferences: .*|WARNING .*conferences could not be")
+        machines.server.start()
+        assert len(site.pdfs()) < 12
+        until(lambda: machines.rows("SELECT 1 FROM procrastinate_jobs WHERE task_name = 'call'"), f"another try\n{machines.logs()}")
+        machines.jump(HOUR)
+        machines.rows("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE task_name = 'call' RETURNING 1")
+        machines.visited_at("conferences")
+        machines.idle()
+        machines.stop_all()
+        asked = Counter(a.path for a in site.pdfs())
+        assert len(asked) == 12
+        assert sum(asked.values()) <= 12 + ON_THE_WAY
+    values = machines.account.values
+    assert values['papers.mentioning{topic="jax",rule="inclusive",venue="CVPR"}', read_time("2026")] == (12.0, 0)

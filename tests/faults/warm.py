@@ -104,6 +104,7 @@ def child(order: dict[str, Any]) -> int:
         raise OSError(ctypes.get_errno(), "no network of its own could be made")
     for module in (scheduler.engines.work, scheduler.once):  # programs of their own, by the real clock; they have their own tests
         setattr(module, "duties", lambda *_: [])  # noqa: B010
+    setattr(scheduler.engines.work, "own_duties", lambda *_: [])  # noqa: B010
     if order.get("busy"):
         from storage.journal import Journal
 

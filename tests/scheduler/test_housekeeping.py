@@ -410,6 +410,7 @@ def test_killed_at_any_step_no_figure_is_lost_and_the_next_call_does_the_rest(
         "aged": {"files": 0, "responses": 0, "before": 0, "after": 0},
         "notes": 0,
         "temporary": {"files": 0, "bytes": 0},
+        "elsewhere": 0,
         "journal": 0,
         "freed": 0,
         "troubles": [],
@@ -464,7 +465,7 @@ def test_vacuum_says_what_it_freed(world: World) -> None:
     assert uptake("reparse").code == 0
     assert [line.rpartition(",")[0] for line in uptake("export").out.splitlines()] == exported
     assert uptake("trace", 'github.stars{topic="alpha"}').out.count("reduced on") == 1
-    assert set(uptake("vacuum", "--json").json) == {"people", "aged", "notes", "temporary", "journal", "freed", "troubles"}
+    assert set(uptake("vacuum", "--json").json) == {"people", "aged", "notes", "temporary", "elsewhere", "journal", "freed", "troubles"}
 
 
 def test_vacuum_tells_what_it_could_not_do(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

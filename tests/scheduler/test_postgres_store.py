@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ from storage.model import UsageError
 from tests.databases import Databases
 from tests.fakes.influx_servers import free_port
 from tests.fakes.postgres import Postgres, running
+from tests.scheduler import test_daemon
 from tests.scheduler.conftest import CONFIG, NOW, World, making, uptake
 from tests.scheduler.test_daemon import configure, daemon
 
@@ -268,25 +270,20 @@ def test_a_move_is_refused_while_a_daemon_measures(world: World, url: str) -> No
         assert uptake("migrate", "--check", "--to", url).code == 1
 
 
-def test_a_move_from_a_server_is_refused_while_others_measure_from_other_machines(
-    here: Path, collected: tuple[World, str], tmp_path: Path
-) -> None:
-    address = collected[1]
-    keeper = Keeper(address, holder="process 7 on a-crawler")
-    grip = keeper.take(["host:example.org"])
-    schema.prepare(address)
-    plain = "'0', '0', 'c', false, '{}', 1, '{}'"
-    row = f"INSERT INTO uptake_work.uptake_workers VALUES ('1', 'heavy', 'a-worker', 1, {plain})"
-    with psycopg.connect(address.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute(row.encode())
+def test_a_move_is_refused_while_others_measure_on_other_machines(collected: tuple[World, str], here: Path, tmp_path: Path) -> None:
+    from scheduler.sole import sole_on
+
+    with Journal.open(tmp_path / "other", collected[1]) as journal, sole_on(journal, among="`uptake worker` w1", life=5.0):
         ran = uptake("migrate", "--to", tmp_path / "copy")
-        assert (ran.code, "(heavy on a-worker, process 7 on a-crawler)" in ran.err) == (1, True), ran.err
-        assert not (tmp_path / "copy").exists()
-        assert grip is not None
-        keeper.drop(grip)
-        keeper.close()
-        assert "(heavy on a-worker)" in uptake("migrate", "--to", tmp_path / "copy").err
-        connection.execute(b"DROP SCHEMA uptake_work CASCADE")
+        assert (ran.code, "`uptake worker` w1, process" in ran.err, "on all machines, then migrate" in ran.err) == (1, True, True), ran.err
+    keeper = Keeper(collected[1], holder="process 7 on a-crawler")
+    grip = keeper.take(["host:example.org"])
+    assert grip is not None
+    ran = uptake("migrate", "--to", tmp_path / "copy")
+    assert (ran.code, "process 7 on a-crawler is at work" in ran.err) == (1, True), ran.err
+    assert not (tmp_path / "copy").exists()
+    keeper.drop(grip)
+    keeper.close()
     assert uptake("migrate", "--to", tmp_path / "copy").code == 0
 
 
@@ -311,4 +308,25 @@ def test_the_daemon_says_that_the_server_is_away_and_goes_on_by_itself_when_it_i
             ran.process.send_signal(signal.SIGTERM)
             ran.said(r"Stopped after")
             assert ran.process.wait(10) == 0
+        assert "Traceback" not in "\n".join(ran.lines)
+
+
+def test_a_planner_goes_on_looking_around_when_the_server_is_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hasty = "import scheduler.daemon; scheduler.daemon.LOOK = 0.2; from scheduler.cli import main; main()"
+    monkeypatch.setattr(test_daemon, "PROGRAM", [sys.executable, "-c", hasty])
+    with running() as server, FakeGitHub(int(time.time())) as github:
+        github.add("made-up/alpha", 300)
+        configure(tmp_path, github, f'[store]\nurl = "{server.database("uptake")}"\n')
+        file = tmp_path / "uptake.toml"
+        file.write_text(file.read_text().replace("[daemon]\n", '[daemon]\nengine = "procrastinate"\n'))
+        with daemon(tmp_path) as ran:
+            ran.said(r"github: \d+ of \d+ measured")
+            server.stop(signal.SIGQUIT)
+            ran.said("cannot be reached.*; it is looked around again in a minute")
+            ran.lines.clear()
+            ran.said("cannot be reached.*; it is looked around again in a minute")
+            server.start()
+            ran.until(lambda: ran.get("/healthz")[0] == 200, "health is well again")
+            ran.process.send_signal(signal.SIGTERM)
+            ran.said(r"Stopped after")
         assert "Traceback" not in "\n".join(ran.lines)

@@ -139,7 +139,7 @@ class Conferences(PaperSource):
 
     # Measuring
 
-    async def measure(self, slots: Sequence[Slot]) -> AsyncIterator[Request]:
+    async def asked(self, slots: Sequence[Slot]) -> AsyncIterator[Request]:
         if self.job.polls and self.job.replay_only is None:
             await self._count_again(set(slots))
         self._left = self.option("papers_per_day") - self._fetched_since(floor(self.job.now, Cadence.DAY))
@@ -195,13 +195,15 @@ class Conferences(PaperSource):
     async def _go_on(self) -> AsyncIterator[Any]:
         """What is to be done next: free lanes get a paper, editions that have ended are counted."""
         while self._in_flight < LANES and self._in_flight + self._being_read < ON_THE_WAY:
-            request = self._next_paper()
+            request = None
+            with self._keeping():
+                request = self._next_paper()
             if request is None:
                 break
             self._in_flight += 1
             yield request
         for work in self._works:
-            if work.ended and not work.told:
+            if work.ended and not work.told and not self._failing:
                 work.told = True
                 for output in await self._counted(work):
                     yield output
@@ -215,7 +217,8 @@ class Conferences(PaperSource):
             page = FAMILIES[work.edition.of.family].read(response.body, work.edition, ask)
             requests = self._ask_listing(work, page.more, captures)
             work.take(page, urljoin(self.endpoints[ask.endpoint] + "/", ask.path.lstrip("/")), captures)
-            work.start(self.job.now)
+            with self._keeping():
+                work.start(self.job.now)
         except NotThereYetError as error:
             work.told = True
             yield from (slot.missing(Reason.NOT_FOUND, str(error)) for slot in slots)
@@ -228,7 +231,7 @@ class Conferences(PaperSource):
     # Papers
 
     def _next_paper(self) -> Request | None:
-        for work in self._works:
+        for work in () if self._failing else self._works:
             if self._left <= 0 and work.pending:
                 work.stop(Reason.BUDGET, f"{self.option('papers_per_day'):,} papers are asked for a day (papers_per_day)")
             while (paper := work.next()) is not None:
@@ -251,7 +254,8 @@ class Conferences(PaperSource):
         return url if urlsplit(url).netloc in {urlsplit(self.endpoint(key)).netloc for key in self.endpoints} else ""
 
     def _paper_came(self, response: Response, _slots: Sequence[Slot], *, work: Work, paper: Listed, found: Extraction) -> Iterable[Output]:
-        work.leave(paper, found, self.job.now, url=response.url, sha256=hashlib.sha256(response.body).hexdigest())
+        with self._keeping():
+            work.leave(paper, found, self.job.now, url=response.url, sha256=hashlib.sha256(response.body).hexdigest())
         return ()
 
     def refusal(self, response: Response) -> tuple[Reason, str] | None:
@@ -271,14 +275,15 @@ class Conferences(PaperSource):
             if reason is Reason.NOT_FOUND:
                 detail = f"{kwargs['ask'].missing(work.edition, FAMILIES[work.edition.of.family].first(work.edition))}: {detail}"
             return [slot.missing(reason, detail) for slot in slots]
-        if kwargs.get("refused"):  # by us, so that it says nothing of the paper
-            work.stop(reason, detail, paper)
-        elif reason in _ENDS:
-            work.leave(paper, Extraction(_ENDS[reason], detail), self.job.now, url=request.url)
-        else:
-            work.miss(paper, detail, self.job.now)
-            if reason in {Reason.BLOCKED, Reason.THROTTLED}:
+        with self._keeping():
+            if kwargs.get("refused"):  # by us, so that it says nothing of the paper
                 work.stop(reason, detail, paper)
+            elif reason in _ENDS:
+                work.leave(paper, Extraction(_ENDS[reason], detail), self.job.now, url=request.url)
+            else:
+                work.miss(paper, detail, self.job.now)
+                if reason in {Reason.BLOCKED, Reason.THROTTLED}:
+                    work.stop(reason, detail, paper)
         return ()
 
     # Previews

@@ -18,6 +18,7 @@ from crawlers.settings import program_version
 from scheduler.engines.queue import names
 from scheduler.engines.queue.hands import Hands
 from scheduler.engines.queue.opening import AwayError, words
+from scheduler.engines.queue.own_house import OwnHouse
 from scheduler.engines.queue.patient import FIRST, LONGEST, Fenced, Patient
 from scheduler.engines.queue.planner import Planner
 from scheduler.engines.queue.roster import FAILURES, QUEUES, WORKERS, fingerprint, roster
@@ -56,6 +57,7 @@ class Queue:
         self._id = uuid.uuid4().hex
         self._hands = Hands(work, self.name)
         self._planner = Planner(self._hands)
+        self._house = OwnHouse(work, self.name)
         self._next: dict[str, int] = {}
         self._fetching: dict[asyncio.Task[None], Worker] = {}
         self._leaving: dict[asyncio.Task[None], Worker] = {}
@@ -163,8 +165,11 @@ class Queue:
 
     def _register_plan(self, app: App) -> None:
         async def plan(**_: Any) -> None:
-            await self._planner.plan()
-            self._watch.tell_shared()
+            try:
+                await self._planner.plan()
+                self._watch.tell_shared()
+            except UptakeError as error:  # the journal is away, say; visits tell it as a trouble
+                logger.warning("%s; it is planned again in a minute", error)
             self._wake.set()
 
         queue = names.queue(names.PLAN)
@@ -240,9 +245,16 @@ class Queue:
             await self._take_back_own(store, numbers, before)
         if self._part.plans:
             self._next = await self._planner.next()
+        await self._own_house()
         self._watch.seen(roster(await store.rows(WORKERS), await store.rows(QUEUES), await store.rows(FAILURES), dead_after))
         if self._part.until_empty and not self._hands.running and not await store.waiting(self._taken()):
             self._over(int(self._hands.failures > 0))
+
+    async def _own_house(self) -> None:
+        try:
+            await self._house.look()
+        except (OSError, UptakeError) as error:
+            logger.warning("this machine's disk is tidied up later: %s", error)
 
     async def _take_back_own(self, store: Store, numbers: Sequence[int], before: set[int]) -> None:
         """A job that the server gave to us and that never arrived: seen twice, so that one that is just arriving is left alone."""
