@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 
 from crawlers.engine import CrawlService, Report
 from scheduler import catchup, jobs
-from scheduler.jobs import Setup
 from scheduler.schedule import next_time
+from scheduler.setups import Setup, counts_something
 from storage import absences, ledger
 from storage.lookups import recall
 from storage.model import Reason, Slot
@@ -71,7 +71,7 @@ class Visits:
     def due(self, setup: Setup, schedule: str) -> bool:
         """Whether a source's schedule called since it was last visited, or something passes by that must be looked at."""
         now = self._clock()
-        if not jobs.counts_something(setup, now):
+        if not counts_something(setup, now):
             return False  # no topic has a name there
         with self.service.journal.read() as connection:
             last = catchup.last_visit(connection, setup.name)
@@ -111,7 +111,8 @@ class Visits:
                 passed = catchup.missed(connection, setup, schedule, now)
             if passed:
                 logger.warning("%s: %d figures passed unmeasured while nobody was at work", setup.name, len(passed))
-            return await self.service.in_writer(lambda: catchup.note_downtime(self.service.journal, setup, passed, now))
+            grip = self.service.locks.grip(setup.lock)
+            return await self.service.in_writer(lambda: catchup.note_downtime(self.service.journal, setup, passed, now, grip))
 
     async def _fill(self, setup: Setup, now: int) -> list[Report]:
         """Read what is missing from the source's own history, if it has one."""

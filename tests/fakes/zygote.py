@@ -25,8 +25,9 @@ from crawlers import recorder, warc_writer
 from crawlers.engine import CrawlService
 from crawlers.papers import library, source, text
 from crawlers.spiders.github import GitHub
-from scheduler import catchup, jobs
+from scheduler import catchup, jobs, rereading
 from scheduler.cli.main import run
+from scheduler.setups import Setup
 from storage import ledger
 from storage.journal import Journal, Transaction
 from storage.model import Topic
@@ -47,6 +48,7 @@ STEPS: dict[str, tuple[Any, str]] = {
     "count": (source, "tally"),
     "sheet": (source.PaperSource, "_keep"),
     "passed": (catchup, "note_downtime"),
+    "again": (rereading, "_plan_again"),
     "remember": (Transaction, "remember"),
 }
 
@@ -62,6 +64,8 @@ def kill_at(place: str, n: int, when: str) -> None:
         this = taken == n  # another thread may take the step meanwhile
         if this and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
+        if this and when == "asleep":  # until SIGCONT; sent to this thread, which else would take some steps more
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
         if this and when == "torn":  # half a record reaches the disk
             writer = args[0]
             file = writer._open()
@@ -84,7 +88,7 @@ def collect(folder: Path, store: str | None, url: str, now: int, topics: list[st
     async def main() -> None:
         with Journal.open(folder, store, writable=True) as journal:
             service = CrawlService(journal, FAST, clock=lambda: now, lease=6.0)  # of a killed process it is waited for
-            setup = jobs.Setup(GitHub, {t: Topic(t, t, {"github": t}) for t in topics}, endpoints={"base_url": url}, config="{}")
+            setup = Setup(GitHub, {t: Topic(t, t, {"github": t}) for t in topics}, endpoints={"base_url": url}, config="{}")
             try:
                 await jobs.collect(service, setup, now=now)
             finally:
