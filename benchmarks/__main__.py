@@ -1,7 +1,7 @@
 """Run the benchmarks and write ``benchmarks/RESULTS.md``.
 
 python -m benchmarks [--quick] [--days N]
-                     [crawl|collect|cli|cluster|journal|reading|match|archive|papers|daemon|influx|digest|trends|responses|web|postgres]…
+                     [crawl|collect|cli|cluster|journal|reading|match|archive|papers|daemon|influx|digest|trends|responses|spread|web|postgres]…
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from benchmarks import (
     bench_papers,
     bench_postgres,
     bench_responses,
+    bench_spread,
     bench_trends,
     bench_web,
 )
@@ -78,6 +79,7 @@ def benchmarks(quick: bool, days: int) -> dict[str, Callable[[], list[Row]]]:
             *bench_responses.reading(50 // small, rounds),
             *bench_responses.bringing(200_000_000 // small),
         ],
+        "spread": lambda: bench_spread.reading_again(bench_spread.RUNS // small),
         "web": lambda: bench_web.serving(10_000 // small, days // small, 4 / small),
         "postgres": lambda: [
             *bench_postgres.backfill(1_000_000 // small, 1 if quick else 3),

@@ -22,8 +22,8 @@ from typing import Any
 
 from benchmarks import Row
 from scheduler.demo.servers.service import Asked, Service
-from scheduler.jobs import Setup
 from scheduler.schedule import next_time
+from scheduler.setups import Setup
 from storage import ledger
 from storage.journal import Journal
 from storage.model import Topic

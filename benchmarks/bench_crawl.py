@@ -34,6 +34,7 @@ from crawlers.settings import settings_for
 from crawlers.source import Counts, Output, SourceSpider, Terms
 from scheduler import jobs
 from scheduler.demo.servers.github import FakeGitHub
+from scheduler.setups import Setup
 from storage import frames
 from storage.journal import Journal
 from storage.model import Cadence, Kind, Metric, Slot, Topic
@@ -153,7 +154,7 @@ def _crawl_bare(base_url: str, requests: int, settings: Mapping[str, Any]) -> Fi
 def _crawl_ours(base_url: str, requests: int) -> Figures:
     async def crawl(folder: Path, requests: int) -> None:
         topics = {f"topic-{i}": Topic(f"topic-{i}", f"Topic {i}", {"shelf": f"topic-{i}"}) for i in range(requests)}
-        setup = jobs.Setup(Shelf, topics, endpoints={"base_url": base_url}, config="{}")
+        setup = Setup(Shelf, topics, endpoints={"base_url": base_url}, config="{}")
         with Journal.open(folder, writable=True) as journal:
             service = CrawlService(journal, MANNERS)
             await jobs.collect(service, setup, now=int(time.time()))

@@ -27,7 +27,7 @@ from crawlers.engine import CrawlService
 from crawlers.job import Manners
 from scheduler.demo.servers.service import Asked, Service
 from scheduler.heartbeat import Beat, heartbeat
-from scheduler.jobs import Setup
+from scheduler.setups import Setup
 from scheduler.visits import Visits
 from storage.database import LEAN_CACHE
 from storage.journal import FILE, Journal

@@ -34,7 +34,7 @@ from benchmarks import Row
 from crawlers.catalog import sources
 from crawlers.job import Manners
 from scheduler.demo.driving import Appointment, Clock, Drive, Road
-from scheduler.jobs import Setup
+from scheduler.setups import Setup
 from scheduler.visits import Visit
 from storage.journal import Journal
 from storage.model import Topic

@@ -118,6 +118,7 @@ class CustomCounter(SourceSpider):
     counter: ClassVar[Counter]
     signals = ("custom",)
     takes_turns = True
+    runs_apart = True
     delay = 0.0  # that of [crawl] or of its own section: no other is known
 
     @classmethod

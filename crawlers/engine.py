@@ -25,6 +25,7 @@ from crawlers.captures import Tape
 from crawlers.fence import watch
 from crawlers.job import Job, Manners, Mode
 from crawlers.keep import Keep
+from crawlers.lock_names import of_source
 from crawlers.locks import Locks, locks_of
 from crawlers.recorder import Recorder, Tally, last_capture
 from crawlers.settings import Own, settings_for
@@ -99,13 +100,14 @@ class CrawlService:
         *,
         manners: Manners | None = None,
         progress: Callable[[int, int], None] = lambda _done, _planned: None,
+        lock: str = "",
     ) -> Report:
-        """Do one run to its end. The caller has planned it and holds the locks of its hosts.
+        """Do one run to its end. The caller has planned it and holds the locks of its hosts. ``lock``: the one that stands for all.
 
         Raises `LeaseLost` where they cannot be held on to: the run stays unfinished, and what was written of it stands.
         """
         started = time.monotonic()
-        lock = f"source-{source.name}"
+        lock = lock or of_source(source.name)
         grip = self.locks.grip(lock)
         polite = manners or self.manners
         tape = await self._tape(run, job, grip.number(lock))
@@ -194,7 +196,7 @@ class CrawlService:
     async def _until_lost(self, grip: Grip, crawler: Crawler, task: asyncio.Task[None]) -> None:
         """Stop a crawl whose grip dies. The fence lets nothing out by then; this wakes what waits for its turn."""
         await watch(grip)
-        logger.warning("%s", told([f"source-{crawler.spidercls.name}"]))
+        logger.warning("%s", told([of_source(crawler.spidercls.name)]))
         await self._stop(crawler, task)
 
     async def in_writer(self, function: Callable[[], T]) -> T:

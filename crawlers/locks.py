@@ -8,28 +8,30 @@ import logging
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from storage.grips import FIRM, Grip, Leased
+from crawlers.lease_locks import LeaseLocks
+from crawlers.lock_names import SOURCE, places, waiting
+from storage.grips import FIRM, Grip
 from storage.journal import Journal
 from storage.keeper import Keeper
 from storage.leases import LIFE
-from storage.model import UptakeError
 
 logger = logging.getLogger(__name__)
 
 POLL = 0.1  # seconds between two tries for a file that another process holds
-LOOKS = 20  # at a lease that another worker holds, in its life
 
 
 class Locks(Protocol):
     """What a crawl holds while it asks: its source and its hosts."""
 
-    def hold(self, names: Iterable[str]) -> AbstractAsyncContextManager[Grip]:
-        """Hold all of these names, in an order that cannot deadlock. Waits until nobody else does."""
+    def hold(self, names: Iterable[str], *, among: str = "") -> AbstractAsyncContextManager[Grip]:
+        """Hold all of these names, in an order that cannot deadlock. Waits until nobody else does.
+
+        ``among``: also hold a source's lock, with others who hold it likewise.
+        """
 
     def grip(self, name: str) -> Grip:
         """The grip of whoever in this process holds a name now."""
@@ -58,11 +60,14 @@ class HostLocks:
         self._locks: dict[str, asyncio.Lock] = {}
 
     @asynccontextmanager
-    async def hold(self, names: Iterable[str]) -> AsyncIterator[Grip]:
+    async def hold(self, names: Iterable[str], *, among: str = "") -> AsyncIterator[Grip]:
         async with AsyncExitStack() as stack:
             for name in sorted(set(names)):
                 await stack.enter_async_context(self._locks.setdefault(name, asyncio.Lock()))
-                await stack.enter_async_context(self._file(name))
+                await stack.enter_async_context(self._file(name, fcntl.LOCK_EX))
+            if among:
+                async with self._locks.setdefault(among, asyncio.Lock()):
+                    await stack.enter_async_context(self._file(among, fcntl.LOCK_SH))
             yield FIRM
 
     def grip(self, name: str) -> Grip:  # noqa: ARG002  # it is the same for all
@@ -72,93 +77,34 @@ class HostLocks:
         """Every file is closed with what held it."""
 
     @asynccontextmanager
-    async def _file(self, name: str) -> AsyncIterator[None]:
+    async def _file(self, name: str, how: int) -> AsyncIterator[None]:
         descriptor = _opened(self._folder, name)
         try:
-            waiting = False
-            while True:
+            if name.startswith(SOURCE):  # or those who hold it among others, one after the other, would keep out who wants it alone
+                turn = _opened(self._folder, f"{name}.turn")
                 try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if not waiting:
-                        logger.warning("another process of Uptake is asking %s; waiting until it is done", name.removeprefix("source-"))
-                    waiting = True
-                    await asyncio.sleep(POLL)
+                    await self._flock(turn, how, name)
+                    await self._flock(descriptor, how, name)
+                finally:
+                    os.close(turn)
+            else:
+                await self._flock(descriptor, how, name)
             yield
         finally:
             os.close(descriptor)
 
-
-class LeaseLocks:
-    """Locks for hosts and runs over several machines. A worker that dies, or is cut off, holds them until its leases run out."""
-
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._grips: dict[str, Leased] = {}
-        self._asking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="leases")  # in order: what is let go can be taken
-
-    @asynccontextmanager
-    async def hold(self, names: Iterable[str]) -> AsyncIterator[Grip]:
-        wanted = sorted(set(names))
-        async with AsyncExitStack() as stack:
-            for name in wanted:
-                await stack.enter_async_context(self._locks.setdefault(name, asyncio.Lock()))
-            grip = await self._taken(wanted)
-            self._grips |= dict.fromkeys(wanted, grip)
-            try:
-                yield grip
-            finally:
-                for name in wanted:
-                    del self._grips[name]
-                self._let_go(grip)
-
-    def grip(self, name: str) -> Grip:
-        return self._grips[name]
-
-    def close(self) -> None:
-        self._asking.shutdown(wait=True)
-        self._keeper.close()
-
-    async def _taken(self, names: list[str]) -> Leased:
-        """Try until all are there. A server that is away for less than a lease's life is waited for."""
-        loop = asyncio.get_running_loop()
-        waiting, away_since = False, None
+    async def _flock(self, descriptor: int, how: int, name: str) -> None:
+        told = False
         while True:
-            trying = self._asking.submit(self._keeper.take, names)
             try:
-                grip = await asyncio.wrap_future(trying)
-            except asyncio.CancelledError:
-                trying.add_done_callback(self._unwanted)
-                raise
-            except UptakeError:
-                away_since = away_since or loop.time()
-                if loop.time() - away_since > self._keeper.life:
-                    raise
+                fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not told:
+                    logger.warning("%s", waiting("another process of Uptake", [name]))
+                told = True
+                await asyncio.sleep(POLL)
             else:
-                if grip is not None:
-                    return grip
-                away_since = None
-                if not waiting:
-                    things = ", ".join(name.removeprefix("source-") for name in names)
-                    logger.warning("another worker is asking %s; waiting until it is done", things)
-                waiting = True
-            await asyncio.sleep(self._keeper.life / LOOKS)
-
-    def _unwanted(self, trying: Future[Leased | None]) -> None:
-        """Who wanted it has gone while it was taken."""
-        grip = None if trying.cancelled() or trying.exception() is not None else trying.result()
-        if grip is not None:
-            self._let_go(grip)
-
-    def _let_go(self, grip: Leased) -> None:
-        """Nobody waits for the server's answer: it is renewed no more from here on."""
-        self._keeper.forget(grip)
-        try:
-            self._asking.submit(self._keeper.drop, grip)
-        except RuntimeError:  # at the end nothing is submitted any more
-            self._keeper.drop(grip)
+                return
 
 
 @contextmanager
@@ -192,6 +138,13 @@ def alone_on(journal: Journal, name: str, life: float = LIFE) -> Iterator[Grip |
     keeper = Keeper(url, life=life)
     try:
         grip = keeper.take([name])
+        if grip is not None and name.startswith(SOURCE):
+            others = keeper.take(places(name))
+            if others is None:
+                keeper.drop(grip)
+                grip = None
+            else:
+                keeper.drop(others)
         try:
             yield grip
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +25,8 @@ from storage.grips import FIRM, Grip
 from storage.journal import Changes, Journal, Transaction
 from storage.lookups import find
 from storage.model import Bound, Capture, Kind, Missing, Observation, Reason, Series, Slot, State
+
+logger = logging.getLogger(__name__)
 
 BATCH = 50  # readings a transaction, and responses an fsync
 PATIENCE = 1.0  # seconds that a reading waits for others at most
@@ -69,6 +72,7 @@ class Recorder:
         self._grip = grip
         self._mode, self._reparse_of, self._progress, self._halt = mode, run.rereads, progress, halt
         self._kinds: dict[str, Kind] = {row.metric.name: row.metric.kind for row in source.counts}
+        self._apart = frozenset(run.slots) if source.runs_apart and run.rereads else None
         self._zero_is_normal = {row.metric.name for row in source.counts if row.zero_is_normal or not row.per_topic}
         self._open = set(slots)  # of a run that goes on, those that have no end yet
         self._spoken: set[Series] = set()  # series of a backfill that brought something
@@ -172,7 +176,7 @@ class Recorder:
         good: list[Observation] = []
         for o in observations:
             if self._reparse_of:
-                if not self._ours(tx.connection, o.series, o.time):
+                if not (self._within(o) and self._ours(tx.connection, o.series, o.time)):
                     continue
                 o = self._as_doubtful_as_it_was(tx.connection, o)  # noqa: PLW2901
             slot = Slot(o.series, o.time)
@@ -227,6 +231,13 @@ class Recorder:
             if self._reparse_of and self._ours(tx.connection, m.slot.series, m.slot.time):
                 tx.settle(m.slot.series, m.slot.time, State.RETRACTED)
         return ended
+
+    def _within(self, o: Observation) -> bool:
+        """Whether a run that is read again may speak of this: of its own slots alone, where runs stand apart, whichever is read first."""
+        if self._apart is None or Slot(o.series, o.time) in self._apart:
+            return True
+        logger.warning("%s says something of %s, which it was not made for; that is left out", self._run.id, o.series)
+        return False
 
     def _ours(self, connection: Connection, series: Series, time: int) -> bool:
         """Whether a point does not exist yet or rests on the run that is being read again. What a person settled stays."""

@@ -58,6 +58,7 @@ class SourceSpider(Answering):
     needs_contact: ClassVar[bool] = False  # its operator asks for a way to reach who calls
     hosts_apart: ClassVar[bool] = False  # its endpoints are different operators': a wall or an outage at one says nothing of the others
     takes_turns: ClassVar[bool] = False  # each topic costs requests of its own: those that no allowance is left for wait (`requests_for`)
+    runs_apart: ClassVar[bool] = False  # a collection's answers speak of its own slots alone: kept ones can be read again in any order
     people: ClassVar[bool] = False  # its pages may name people: they are kept for a limited time only
     parser: ClassVar[int] = 1  # raise it when a parse function changes what it reads
     history_since: ClassVar[str | None] = None  # how far `uptake backfill` goes without --since (ISO date, or "90 days")

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from scheduler import jobs
-from scheduler.jobs import Setup
+from scheduler.allowance import days_between
+from scheduler.jobs import due
 from scheduler.schedule import times
+from scheduler.setups import Setup
 from storage import absences, ledger
+from storage.grips import Grip
 from storage.journal import Journal
 from storage.lookups import recall_text
 from storage.model import Reason, Remember, Slot
@@ -42,7 +44,7 @@ def missed(connection: Connection, setup: Setup, schedule: str, now: int) -> lis
     for fire in times(schedule, max(min(behind.values()), now - REACH), now):
         for name, called in nominals.items():
             called.add(nominal(metrics[name], fire))
-    turn = (jobs.days_between(setup) - 1) * DAY
+    turn = (days_between(setup) - 1) * DAY
     found: list[Slot] = []
     for series, time in behind.items():
         before = time
@@ -50,7 +52,7 @@ def missed(connection: Connection, setup: Setup, schedule: str, now: int) -> lis
             if before + (turn if series.topic else 0) < passed < current[series]:
                 found.append(Slot(series, passed))
                 before = passed
-    return jobs.due(connection, found)  # an answer for another day may have told of this one
+    return due(connection, found)  # an answer for another day may have told of this one
 
 
 def new_topics(connection: Connection, setup: Setup, now: int) -> list[str]:
@@ -62,12 +64,16 @@ def new_topics(connection: Connection, setup: Setup, now: int) -> list[str]:
     return [] if not known else list(dict.fromkeys(series.topic for series in current if series.topic and series.topic not in known))
 
 
-def note_downtime(journal: Journal, setup: Setup, slots: Iterable[Slot], now: int) -> int:
-    """Plan slots that have passed and end them in the same transaction: nothing is asked for them. Gives their number."""
+def note_downtime(journal: Journal, setup: Setup, slots: Iterable[Slot], now: int, grip: Grip) -> int:
+    """Plan slots that have passed and end them in the same transaction: nothing is asked for them. Gives their number.
+
+    ``grip``: the caller's on the source; raises `storage.leases.LeaseLost` where somebody else has it by now.
+    """
     slots = list(slots)
     if not slots:
         return 0
     with journal.write(now=now) as tx:
+        grip.guard(tx.connection)
         tx.define(setup.source.metrics(setup.options), setup.name)
         run = ledger.open_run(tx, setup.name, ledger.COLLECT, slots, now=now, parser=setup.source.parser, config=setup.config)
         said = f"nobody measured between {iso(min(s.time for s in slots))} and {iso(now)}"

@@ -24,7 +24,7 @@ from scheduler.config_mail import Alerting, Digesting, Mailing, alerting, digest
 from scheduler.config_sections import Alerts, Crawl, Daemon, Digest, File, Http, Influxdb, Mail, Store, first_mistake, near
 from scheduler.config_sources import SourceSetting, cron, secret, source_setting
 from scheduler.config_store import store_url
-from scheduler.jobs import Setup
+from scheduler.setups import Setup
 from storage.influx.address import Address, Kind
 from storage.model import Basket, Topic, UsageError
 

@@ -21,8 +21,8 @@ from crawlers.keep import Keep
 from crawlers.source import Counts, Saved, SourceSpider
 from crawlers.walls import wall
 from crawlers.warc_writer import CaptureWriter
-from scheduler.jobs import Setup
 from scheduler.saved_files import SavedFile, read_file
+from scheduler.setups import Setup
 from storage import ledger
 from storage.journal import Journal
 from storage.lookups import SELECT_SERIES, series_key

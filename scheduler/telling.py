@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from scheduler.jobs import counts_something
 from scheduler.schedule import next_time
+from scheduler.setups import counts_something
 from scheduler.visits import Visit
 from storage.periods import moment
 
 if TYPE_CHECKING:
     from scheduler.config import Config
-    from scheduler.jobs import Setup
+    from scheduler.setups import Setup
 
 
 def plan(settings: Config, now: int, late: Sequence[str]) -> str:

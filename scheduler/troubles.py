@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from crawlers.keep import Keep
 from crawlers.uploads import Waiting
 from scheduler.catchup import DAEMON
-from scheduler.jobs import Setup
+from scheduler.setups import Setup
 from storage import absences
 from storage.lookups import recall_text
 from storage.periods import iso

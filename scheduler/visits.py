@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from crawlers.engine import CrawlService, Report
-from scheduler import catchup, jobs
-from scheduler.jobs import Setup
+from scheduler import allowance, catchup, jobs
 from scheduler.schedule import next_time
+from scheduler.setups import Setup, counts_something
 from storage import absences, ledger
 from storage.lookups import recall
 from storage.model import Reason, Slot
@@ -72,7 +72,7 @@ class Visits:
     def due(self, setup: Setup, schedule: str) -> bool:
         """Whether a source's schedule called since it was last visited, or something passes by that must be looked at."""
         now = self._clock()
-        if not jobs.counts_something(setup, now):
+        if not counts_something(setup, now):
             return False  # no topic has a name there
         with self.service.journal.read() as connection:
             last = catchup.last_visit(connection, setup.name)
@@ -112,7 +112,8 @@ class Visits:
                 passed = catchup.missed(connection, setup, schedule, now)
             if passed:
                 logger.warning("%s: %d figures passed unmeasured while nobody was at work", setup.name, len(passed))
-            return await self.service.in_writer(lambda: catchup.note_downtime(self.service.journal, setup, passed, now))
+            grip = self.service.locks.grip(setup.lock)
+            return await self.service.in_writer(lambda: catchup.note_downtime(self.service.journal, setup, passed, now, grip))
 
     async def _fill(self, setup: Setup, now: int) -> list[Report]:
         """Read what is missing from the source's own history, if it has one."""
@@ -145,7 +146,7 @@ class Visits:
             wishes.append((visit.time + wait, "some did not answer"))
         elif reasons & ASKED_TO_WAIT or any(r.waiting for r in visit.reports):
             more = self._more_allowed(visit, setup)
-            if following is None or more <= following - jobs.SLACK:
+            if following is None or more <= following - allowance.SLACK:
                 wishes.append((more, "some wait for the allowance"))
         self._retries[setup.name] = self._retries[setup.name] + 1 if reasons & PASSING else 0
         with self.service.journal.read() as connection:
@@ -161,7 +162,7 @@ class Visits:
         """When more may be asked: an hour after the visit began at the soonest."""
         now = self._clock()
         with self.service.journal.read() as connection:
-            return max(visit.time + HOUR, now + MINUTE, jobs.more_allowed(connection, setup, now))
+            return max(visit.time + HOUR, now + MINUTE, allowance.more_allowed(connection, setup, now))
 
 
 def _may_have_passed(connection: Connection, setup: Setup, last: int, now: int) -> bool:

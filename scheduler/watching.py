@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from crawlers.engine import CrawlService
 from crawlers.uploads import Waiting
-from scheduler import jobs
+from scheduler.allowance import budget
 from scheduler.catchup import DAEMON
 from scheduler.config import Config
 from scheduler.heartbeat import Beat
-from scheduler.jobs import Setup
 from scheduler.metrics import Metrics
+from scheduler.setups import Setup
 from scheduler.troubles import KEY, Trouble, Troubles, blind, disk, told, undelivered
 from scheduler.visits import Visit
 from storage.journal import Journal
@@ -165,7 +165,7 @@ class Watch:
             m.next.labels(name).set(when)
         with self._journal.read() as connection:
             for setup in self._settings.enabled():
-                left = jobs.budget(connection, setup, now)
+                left = budget(connection, setup, now)
                 if left is not None:
                     m.budget.labels(setup.name).set(max(0, left))
         return m.text()

@@ -48,6 +48,7 @@ class Board(SourceSpider):
     with_total: ClassVar[bool] = True  # it can say how many postings it has in all
     matched_here: ClassVar[bool] = False  # our own matcher counts, so that none is a proven zero
     people = True
+    runs_apart = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Derive what is counted, the topics' keys and the option for countries from the board's declaration."""

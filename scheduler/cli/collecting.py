@@ -16,7 +16,7 @@ from storage.model import UptakeError, UsageError
 if TYPE_CHECKING:
     from crawlers.engine import CrawlService, Report
     from scheduler.config import Config
-    from scheduler.jobs import Setup
+    from scheduler.setups import Setup
 
 Work = Callable[["CrawlService", "Setup", Progress], Coroutine[Any, Any, "list[Report]"]]
 
@@ -101,14 +101,14 @@ def reparse(
     No host is asked for anything. Changed figures become revisions; the former ones stay readable with --as-of.
     Example: uptake reparse github
     """
-    from scheduler import jobs
+    from scheduler import rereading
 
     settings = config()
     when = now()
     start = moment(since, "--since")
 
     async def work(service: CrawlService, setup: Setup, progress: Progress) -> list[Report]:
-        return await jobs.reparse(service, setup, now=when, since=start, progress=progress)
+        return await rereading.reparse(service, setup, now=when, since=start, progress=progress)
 
     setups = chosen(settings, [source] if source else None, even_off=True)
     if spread:
@@ -116,8 +116,9 @@ def reparse(
         from scheduler.engines.queue.spread import reparse_pieces
 
         with reading(settings, own="what was asked for") as journal, journal.read() as connection:
-            runs = {s.name: [r.id for r in jobs.rereadable(connection, s.name, start)] for s in setups}
-        return spread_out(settings, [p for name, ids in runs.items() for p in reparse_pieces(name, ids, when)], as_json=json)
+            runs = [[r.id for r in rereading.rereadable(connection, s.name, start)] for s in setups]
+        pieces = [p for s, ids in zip(setups, runs, strict=True) for p in reparse_pieces(s.name, ids, when, apart=s.source.runs_apart)]
+        return spread_out(settings, pieces, as_json=json)
     return crawl(settings, setups, work, as_json=json)
 
 

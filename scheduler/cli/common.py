@@ -16,7 +16,7 @@ from storage.periods import read_time
 
 if TYPE_CHECKING:
     from scheduler.config import Config
-    from scheduler.jobs import Setup
+    from scheduler.setups import Setup
     from storage.journal import Journal
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]

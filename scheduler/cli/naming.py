@@ -17,7 +17,7 @@ from storage.model import Topic, UsageError
 if TYPE_CHECKING:
     from crawlers.source import Preview
     from scheduler.config import Config
-    from scheduler.jobs import Setup
+    from scheduler.setups import Setup
 
 
 @app.command()

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from crawlers.engine import CrawlService
 from crawlers.job import Manners
-from scheduler.jobs import Setup
 from scheduler.schedule import next_time
+from scheduler.setups import Setup
 from scheduler.visits import Visit, Visits
 from storage.journal import Journal
 

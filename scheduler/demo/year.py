@@ -22,7 +22,7 @@ from scheduler.demo.mondays import SENT, WITH_MAIL, Digested, Mondays, Task
 from scheduler.demo.plan import STEP, Kind, Plan
 from scheduler.demo.planted import Planted, Verdict, Word, named, planted
 from scheduler.demo.telling import DIGEST, OURS, WORLD, Teller
-from scheduler.jobs import Setup
+from scheduler.setups import Setup
 from scheduler.visits import Visit
 from storage import frames
 from storage.journal import Journal

@@ -11,7 +11,7 @@ from crawlers.engine import CrawlService
 from scheduler import schedule
 from scheduler.config import Config
 from scheduler.duties import Duty, duties, own_duties
-from scheduler.jobs import counts_something
+from scheduler.setups import counts_something
 from scheduler.telling import line
 from scheduler.visits import FIRST_RETRY, Visits
 from scheduler.watching import Watch

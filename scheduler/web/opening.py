@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from crawlers.settings import program_version
-from scheduler import jobs
+from scheduler.allowance import budget
 from scheduler.config import Config
 from scheduler.sole import running
 from scheduler.web.door import Door
@@ -52,7 +52,7 @@ def front_of(
     def left() -> dict[str, int]:
         now = int(clock())
         with journal.read() as connection:
-            found = {setup.name: jobs.budget(connection, setup, now) for setup in settings().enabled()}
+            found = {setup.name: budget(connection, setup, now) for setup in settings().enabled()}
         return {name: max(0, count) for name, count in found.items() if count is not None}
 
     first = settings()

@@ -66,7 +66,7 @@ def test_a_worker_that_is_stopped_gives_back_what_it_was_doing(cluster: Cluster,
 
 def test_a_worker_with_nothing_to_do_stops_at_once(cluster: Cluster) -> None:
     worker = cluster.worker()
-    until(lambda: cluster.rows("SELECT cardinality(numbers) FROM uptake_workers") == [(1,)], "at work")
+    until(lambda: cluster.rows("SELECT cardinality(numbers) FROM uptake_workers") == [(2,)], "at work")
     assert worker.stop() < 3
     assert cluster.rows("SELECT * FROM procrastinate_workers") == []
 

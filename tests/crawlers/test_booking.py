@@ -11,6 +11,7 @@ from crawlers.engine import CrawlService
 from crawlers.outcomes import Refused
 from crawlers.politeness import Pacing
 from scheduler import jobs
+from scheduler.setups import Setup
 from storage.journal import Journal
 from storage.model import Reason, Topic, UptakeError
 from storage.periods import DAY, read_time
@@ -67,7 +68,7 @@ def booked(journal: Journal, now: int) -> tuple[int, int]:
 @pytest.mark.usefixtures("either_database")
 async def test_a_run_that_is_put_off_counts_what_it_sent_and_so_does_the_one_that_goes_on(tmp_path: Path) -> None:
     with Street() as street, Journal.open(tmp_path, writable=True) as journal:
-        setup = jobs.Setup(Shop, TOPICS, endpoints={"base_url": street.url}, config="{}", budget=7)
+        setup = Setup(Shop, TOPICS, endpoints={"base_url": street.url}, config="{}", budget=7)
         service = CrawlService(journal, FAST, clock=lambda: NOW)
         try:
             street.break_after(4, "silent")  # robots.txt and three pages
@@ -94,7 +95,7 @@ async def test_a_run_that_is_put_off_counts_what_it_sent_and_so_does_the_one_tha
 @pytest.mark.usefixtures("either_database")
 async def test_a_crawl_whose_requests_cannot_be_booked_goes_on_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Street() as street, Journal.open(tmp_path, writable=True) as journal:
-        setup = jobs.Setup(Shop, TOPICS, endpoints={"base_url": street.url}, config="{}", budget=7)
+        setup = Setup(Shop, TOPICS, endpoints={"base_url": street.url}, config="{}", budget=7)
         service = CrawlService(journal, FAST, clock=lambda: NOW)
 
         def away(*_: object) -> None:

@@ -17,7 +17,7 @@ from crawlers import page_strings, selecting
 from crawlers.address import Template
 from crawlers.selecting import Selector, Way, path_parts, selected
 from scheduler.config import Config, read
-from scheduler.jobs import Setup
+from scheduler.setups import Setup
 from storage.model import Bound, Kind, ParseError, Topic, UsageError
 from storage.periods import DAY, read_time
 from tests.fakes.counters import FakeCounters

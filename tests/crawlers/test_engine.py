@@ -349,6 +349,7 @@ import asyncio, sys
 from pathlib import Path
 from crawlers.engine import CrawlService, run_async
 from scheduler import jobs
+from scheduler.setups import Setup
 from storage.journal import Journal
 from tests.crawlers.test_engine import NOW, topics
 from tests.fakes.toy import Toy
@@ -357,7 +358,7 @@ from tests.harness import FAST
 async def main():
     with Journal.open(Path(sys.argv[1]), writable=True) as journal:
         service = CrawlService(journal, FAST, reactor=True, clock=lambda: NOW)
-        setup = jobs.Setup(Toy, {t.key: t for t in topics(*"abcd")}, endpoints={"base_url": sys.argv[2]})
+        setup = Setup(Toy, {t.key: t for t in topics(*"abcd")}, endpoints={"base_url": sys.argv[2]})
         try:
             for day in range(3):
                 await jobs.collect(service, setup, now=NOW + day * 86400)

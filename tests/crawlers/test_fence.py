@@ -37,8 +37,8 @@ class Lent(HostLocks):
         self._lent = grip
 
     @asynccontextmanager
-    async def hold(self, names: Iterable[str]) -> AsyncIterator[Grip]:
-        async with super().hold(names):
+    async def hold(self, names: Iterable[str], *, among: str = "") -> AsyncIterator[Grip]:
+        async with super().hold(names, among=among):
             yield self._lent
 
     def grip(self, name: str) -> Grip:  # there is one

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from crawlers.engine import CrawlService, Report
-from crawlers.locks import LeaseLocks
+from crawlers.lease_locks import LeaseLocks
 from scheduler import jobs
+from scheduler.setups import Setup
 from storage import ledger
 from storage.journal import Journal
 from storage.keeper import Keeper
@@ -39,7 +40,7 @@ def server() -> Iterator[Postgres]:
 def collect(folder: Path, url: str, host: Turnstile, name: str) -> list[Report]:
     """What a worker on another machine does: it has a folder of its own."""
     topics = {f"t{i}": Topic(f"t{i}", f"t{i}", {"toy": f"t{i}"}) for i in range(TOPICS)}
-    setup = jobs.Setup(Toy, topics, endpoints={"base_url": host.url}, config="{}")
+    setup = Setup(Toy, topics, endpoints={"base_url": host.url}, config="{}")
     manners = replace(FAST, contact=f"mailto:{name}@example.org", obey_robots=False)
 
     async def main() -> list[Report]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from crawlers import recorder, warc_writer
 from crawlers.papers import library, source, text
-from scheduler import catchup
+from scheduler import catchup, rereading
 from storage import ledger
 from storage.journal import Transaction
 
@@ -29,12 +29,13 @@ STEPS: dict[str, tuple[Any, str]] = {
     "count": (source, "tally"),
     "sheet": (source.PaperSource, "_keep"),
     "passed": (catchup, "note_downtime"),
+    "again": (rereading, "_plan_again"),
     "remember": (Transaction, "remember"),
 }
 
 
 def kill_at(place: str, n: int, when: str) -> None:
-    """``place`` is a step, ``n`` the how-manieth time it is taken, ``when`` before, torn, during or after it."""
+    """``place`` is a step, ``n`` the how-manieth time it is taken, ``when`` before, torn, during or after it; or it falls asleep there."""
     owner, name = STEPS[place]
     inner: Callable[..., Any] = getattr(owner, name)
     taken = 0
@@ -45,6 +46,8 @@ def kill_at(place: str, n: int, when: str) -> None:
         this = taken == n  # another thread may take the step meanwhile
         if this and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
+        if this and when == "asleep":  # until SIGCONT; sent to this thread, which else would take some steps more
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
         if this and when == "torn":  # half a record reaches the disk
             writer = args[0]
             file = writer._open()

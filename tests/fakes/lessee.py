@@ -14,12 +14,16 @@ import json
 import ssl
 import sys
 import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from crawlers.engine import CrawlService, run_async
-from crawlers.locks import LeaseLocks
+from crawlers.lease_locks import LeaseLocks
 from scheduler import jobs
+from scheduler.setups import Setup
+from storage.grips import Grip
 from storage.journal import Journal
 from storage.keeper import Keeper
 from storage.leases import LeaseLost
@@ -36,7 +40,7 @@ def say(word: str) -> None:
 
 async def work(told: dict[str, object]) -> None:
     topics = {f"t{i}": Topic(f"t{i}", f"t{i}", {"toy": f"t{i}"}) for i in range(int(str(told["topics"])))}
-    setup = jobs.Setup(Toy, topics, endpoints={"base_url": str(told["host"])}, config="{}")
+    setup = Setup(Toy, topics, endpoints={"base_url": str(told["host"])}, config="{}")
     wrong = int(str(told["clock"]))
     manners = replace(FAST, delay=float(str(told["delay"])), obey_robots=False)
     keeper = Keeper(str(told["url"]), life=float(str(told["life"])), holder=str(told["name"]))
@@ -58,10 +62,11 @@ async def work(told: dict[str, object]) -> None:
 
 
 class Telling(LeaseLocks):
-    async def _taken(self, names: list[str]):  # type: ignore[no-untyped-def]  # as the class's own
-        grip = await super()._taken(names)
-        say("holding")
-        return grip
+    @asynccontextmanager
+    async def hold(self, names: Iterable[str], *, among: str = "") -> AsyncIterator[Grip]:
+        async with super().hold(names, among=among) as grip:
+            say("holding")
+            yield grip
 
 
 if __name__ == "__main__":

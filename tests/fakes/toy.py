@@ -25,6 +25,7 @@ class Toy(SourceSpider):
     terms = Terms("http://toys.example.org/terms", "2026-11-20", "Look as much as you like.")
     endpoints: Mapping[str, str] = {"base_url": "http://toys.example.org"}
     signals = ("toy",)
+    runs_apart = True
     options = (Option("token", "opens the back door", secret=True),)
 
     @classmethod

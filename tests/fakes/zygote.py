@@ -18,6 +18,7 @@ from crawlers.engine import CrawlService
 from crawlers.spiders.github import GitHub
 from scheduler import jobs
 from scheduler.cli.main import run
+from scheduler.setups import Setup
 from storage.journal import Journal
 from storage.model import Topic
 from tests.fakes.forking import serve
@@ -29,7 +30,7 @@ def collect(folder: Path, store: str | None, url: str, now: int, topics: list[st
     async def main() -> None:
         with Journal.open(folder, store, writable=True) as journal:
             service = CrawlService(journal, FAST, clock=lambda: now, lease=6.0)  # of a killed process it is waited for
-            setup = jobs.Setup(GitHub, {t: Topic(t, t, {"github": t}) for t in topics}, endpoints={"base_url": url}, config="{}")
+            setup = Setup(GitHub, {t: Topic(t, t, {"github": t}) for t in topics}, endpoints={"base_url": url}, config="{}")
             try:
                 await jobs.collect(service, setup, now=now)
             finally:

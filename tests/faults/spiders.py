@@ -15,7 +15,7 @@ from scrapy.http import Request, Response
 
 from crawlers.payload import number, read_json
 from crawlers.source import Allowance, Counts, Option, Output, SourceSpider, Terms
-from storage.model import Cadence, Kind, Metric, Slot
+from storage.model import Cadence, Kind, Metric, ParseError, Slot
 from storage.periods import DAY
 from tests.fakes.toy import Toy, parse_count
 
@@ -155,4 +155,18 @@ class Leaking(Shop):
             yield request
 
 
-ALL = (Shop, Diary, Wholesale, Raising, Blocking, Leaking)
+class Labels(Shop):
+    """Its reader has two editions. The second doubles what the first read, can read one page more, and takes another for unreadable."""
+
+    name = "labels"
+    counts = (Counts(level("labels")),)
+    options = (Option("edition", "of the reader", type=int, default=1),)  # type: ignore[assignment]  # as above
+
+    def on_count(self, response: Response, slots: Sequence[Slot]) -> Iterator[Output]:
+        edition = self.option("edition")
+        if (edition, slots[0].series.topic) in {(1, "t1"), (2, "t2")}:
+            raise ParseError(f"edition {edition} cannot read it")
+        yield slots[0].observe(parse_count(response.body) * edition)
+
+
+ALL = (Shop, Diary, Wholesale, Raising, Blocking, Leaking, Labels)

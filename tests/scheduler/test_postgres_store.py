@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from scheduler import previews
@@ -18,7 +17,6 @@ from scheduler.cli import common
 from scheduler.config import load, read
 from scheduler.config_store import credentials
 from scheduler.demo.servers.github import FakeGitHub
-from scheduler.engines.queue import schema
 from scheduler.web.answers import Clerkship
 from scheduler.web.desk import Desk
 from scheduler.web.opening import setting_of

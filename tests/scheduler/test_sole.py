@@ -16,7 +16,8 @@ from typing import cast
 import pytest
 from sqlalchemy import create_engine, make_url
 
-from crawlers.locks import HostLocks, LeaseLocks, alone_on, locks_of, until_lost
+from crawlers.lease_locks import LeaseLocks
+from crawlers.locks import HostLocks, alone_on, locks_of, until_lost
 from scheduler.sole import sole_on
 from storage import leases, schema, shares
 from storage.grips import FIRM

@@ -11,10 +11,10 @@ import pytest
 
 from crawlers.catalog import sources
 from crawlers.engine import CrawlService
-from scheduler import catchup, jobs
+from scheduler import allowance, catchup
 from scheduler.demo.servers.service import Service
 from scheduler.demo.servers.stackexchange import FakeStackExchange
-from scheduler.jobs import Setup
+from scheduler.setups import Setup
 from scheduler.visits import Visit, Visits
 from storage import ledger
 from storage.journal import Journal
@@ -79,11 +79,11 @@ def test_it_is_told_when_an_allowance_forgets(tmp_path: Path, stack: FakeStackEx
     setup = _setup(stack, budget=5)
     _visit(tmp_path, setup, NOW)
     with Journal.open(tmp_path) as journal, journal.read() as connection:
-        forgets = NOW + DAY - jobs.SLACK + 1
-        assert jobs.more_allowed(connection, setup, NOW + HOUR) == forgets
-        assert jobs.budget(connection, setup, forgets - 1) == 0
-        assert jobs.budget(connection, setup, forgets) == 5
-        assert jobs.more_allowed(connection, setup, forgets) == forgets
+        forgets = NOW + DAY - allowance.SLACK + 1
+        assert allowance.more_allowed(connection, setup, NOW + HOUR) == forgets
+        assert allowance.budget(connection, setup, forgets - 1) == 0
+        assert allowance.budget(connection, setup, forgets) == 5
+        assert allowance.more_allowed(connection, setup, forgets) == forgets
 
 
 def test_what_another_day_s_answer_told_has_not_passed(tmp_path: Path, stack: FakeStackExchange) -> None:

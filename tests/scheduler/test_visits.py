@@ -16,7 +16,7 @@ from crawlers.source import Allowance
 from crawlers.spiders.search.wikipedia import Wikipedia
 from scheduler import catchup
 from scheduler.demo.servers.service import Asked, Service
-from scheduler.jobs import Setup
+from scheduler.setups import Setup
 from scheduler.visits import Visit, Visits
 from storage import ledger
 from storage.journal import Journal

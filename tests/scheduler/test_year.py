@@ -22,7 +22,7 @@ from crawlers.warc import heading, scan
 from scheduler.demo.driving import Appointment, Clock, Drive, Road
 from scheduler.demo.servers.hacker_news import FakeHackerNews
 from scheduler.demo.servers.service import Asked, Service
-from scheduler.jobs import Setup
+from scheduler.setups import Setup
 from storage import frames, ledger
 from storage.journal import Journal
 from storage.model import Cadence, Outcome, Topic

@@ -85,6 +85,7 @@ class HuggingFace(SourceSpider):
     )
     endpoints: ClassVar = {"base_url": "https://huggingface.co"}
     signals = ("huggingface",)
+    runs_apart = True
     options = (Option("token", "a free access token with read rights: 200 pages in five minutes in place of 100", secret=True),)
     takes_turns = True
     schedule = "53 3 * * *"

@@ -30,6 +30,7 @@ from storage.model import UptakeError
 
 logger = logging.getLogger(__name__)
 EACH_MINUTE = "* * * * *"
+HEAVY_SHARE = 4  # the part of what a worker does at once that may be heavy work besides
 POLL = 1.0  # seconds between two looks for work; what is new is told at once, what waited for a lock is not
 PRUNE = 3600.0  # seconds after which procrastinate forgets a worker; its work is taken back long before
 
@@ -183,7 +184,13 @@ class Queue:
             found.append(([names.queue(names.PLAN), names.queue(names.DUTY)], 2))
         known = [name for name, s in self._work.settings.sources.items() if s.enabled]
         if self._part.works and (taken := names.queues(self._part.takes, known)):
-            found.append((taken, self._part.concurrency or self._work.settings.daemon.concurrency))
+            most = self._part.concurrency or self._work.settings.daemon.concurrency
+            heavy = [name for name in taken if names.parts(name)[0] == names.HEAVY]
+            visits = [name for name in taken if name not in heavy]
+            if visits:
+                found.append((visits, most))
+            if heavy:  # beside visits little of it, so that no visit waits for room, and other workers get their share
+                found.append((heavy, max(1, most // HEAVY_SHARE) if visits else most))
         return found
 
     def _taken(self) -> list[str]:

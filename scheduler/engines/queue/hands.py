@@ -14,9 +14,10 @@ from crawlers.engine import hosts
 from scheduler.config import Config
 from scheduler.engines.queue import names
 from scheduler.engines.queue.families import families
-from scheduler.engines.queue.spread import HEAVY_TASKS, HeavyTask, counts, piece_options
+from scheduler.engines.queue.spread import HEAVY_TASKS, REPARSE, HeavyTask, counts, piece_options
 from scheduler.engines.queue.store import Store
 from scheduler.engines.work import Came, Work
+from storage.leases import LeaseLost
 from storage.model import UptakeError
 
 logger = logging.getLogger(__name__)
@@ -107,13 +108,21 @@ class Hands:
 
     async def piece(self, task: str, heavy: HeavyTask, *, batch: str, piece: int, source: str, **arguments: Any) -> None:
         """One piece of work that was spread."""
-        options = piece_options(task, source, locks(self.work.settings).get(source), batch, piece)
+        setting = self.work.settings.sources.get(source)
+        apart = task == REPARSE and setting is not None and setting.source.runs_apart
+        options = piece_options(task, source, locks(self.work.settings).get(source), batch, piece, apart=apart)
         if self.draining or self.work.service.stopping:
             await self.store.defer(task, **options, **arguments)
             return
+        if await self.store.rows("SELECT 1 FROM uptake_results WHERE batch = %s AND piece = %s", batch, piece):
+            return  # whoever it was taken from has ended it after all
         try:
             async with self.work.working():
                 reports = await heavy(self.work, source, **arguments)
+        except LeaseLost as error:  # whoever may be at it now tells what it came to, or else who does it again
+            logger.warning("%s of %s: %s", task, source, error)
+            await self.store.defer(task, **options, **arguments)
+            return
         except Exception as error:  # one piece must not cost the others
             logger.warning("%s of %s: %s", task, source, error, exc_info=None if isinstance(error, UptakeError) else error)
             await self.note(f"{task} of {source}", str(error))

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crawlers.engine import Report
-from scheduler import jobs
 from scheduler.engines.queue import names
 from scheduler.engines.work import Work
+from scheduler.jobs import backfill
+from scheduler.rereading import reparse_among
+from scheduler.setups import Setup
 from storage.model import UptakeError
 
 BEHIND = -10  # priority: visits that are due go first
@@ -29,6 +31,7 @@ class Piece:
     task: str
     source: str
     arguments: Mapping[str, Any]
+    apart: bool = False  # may be done beside others of the same source
 
 
 @dataclass(slots=True)
@@ -40,11 +43,11 @@ class Outcome:
     left: int = 0  # pieces that nobody has done yet
 
 
-def reparse_pieces(source: str, runs: Sequence[str], now: int, size: int = RUNS) -> Iterator[Piece]:
-    """Newest runs first, as `scheduler.jobs.reparse` goes through them."""
+def reparse_pieces(source: str, runs: Sequence[str], now: int, *, apart: bool, size: int = RUNS) -> Iterator[Piece]:
+    """Newest runs first, as `scheduler.rereading.reparse` goes through them. ``apart``: `SourceSpider.runs_apart`."""
     newest = list(reversed(runs))
     for start in range(0, len(newest), size):
-        yield Piece("reparse", source, {"runs": newest[start : start + size], "now": now})
+        yield Piece(REPARSE, source, {"runs": newest[start : start + size], "now": now}, apart)
 
 
 def backfill_pieces(source: str, topics: Sequence[str], since: int | None, now: int, size: int = TOPICS) -> Iterator[Piece]:
@@ -54,17 +57,18 @@ def backfill_pieces(source: str, topics: Sequence[str], since: int | None, now: 
 
 async def _reparse(work: Work, source: str, *, runs: Sequence[str], now: int) -> list[Report]:
     await asyncio.to_thread(_check_captures, work, runs)
-    return await jobs.reparse(work.service, _setup(work, source), now=now, only=set(runs))
+    return await reparse_among(work.service, _setup(work, source), now=now, only=set(runs))
 
 
 async def _backfill(work: Work, source: str, *, topics: Sequence[str], since: int | None, now: int) -> list[Report]:
-    return await jobs.backfill(work.service, _setup(work, source), now=now, since=since, topics=topics)
+    return await backfill(work.service, _setup(work, source), now=now, since=since, topics=topics)
 
 
-HEAVY_TASKS: dict[str, HeavyTask] = {"reparse": _reparse, "backfill": _backfill}
+REPARSE = "reparse"
+HEAVY_TASKS: dict[str, HeavyTask] = {REPARSE: _reparse, "backfill": _backfill}
 
 
-def _setup(work: Work, source: str) -> jobs.Setup:
+def _setup(work: Work, source: str) -> Setup:
     if source not in work.settings.sources:
         raise UptakeError(f"there is no source {source!r} in the configuration of this worker")
     return work.settings.setup(source)
@@ -81,11 +85,13 @@ def _check_captures(work: Work, runs: Sequence[str]) -> None:
         raise UptakeError(f"raw responses are not on this machine: {gone[0]} and {len(gone) - 1} more; all workers must share them")
 
 
-def piece_options(task: str, source: str, lock: str | None, batch: str, piece: int) -> dict[str, Any]:
+def piece_options(task: str, source: str, lock: str | None, batch: str, piece: int, *, apart: bool) -> dict[str, Any]:
+    """How a piece is put into the queue. ``lock``: that of the source's visits; a piece that stands ``apart`` asks nobody."""
+    own = f"{task}:{batch}:{piece}"
     return {
         "queue": names.queue(names.HEAVY, source),
-        "lock": lock or f"host:source-{source}",
-        "queueing_lock": f"{task}:{batch}:{piece}",
+        "lock": own if apart else lock or f"host:source-{source}",
+        "queueing_lock": own,
         "priority": BEHIND,
         "batch": batch,
         "piece": piece,
@@ -119,7 +125,7 @@ async def spread(
     total = Counter(p.source for p in pieces)
     async with app.open_async():
         for number, piece in enumerate(pieces):
-            options = piece_options(piece.task, piece.source, locks.get(piece.source), batch, number)
+            options = piece_options(piece.task, piece.source, locks.get(piece.source), batch, number, apart=piece.apart)
             await store.defer(piece.task, **options, **piece.arguments)
         while True:
             left, results = await store.left(batch), await store.results(batch)
@@ -140,4 +146,15 @@ async def spread(
     return outcome
 
 
-__all__ = ["HEAVY_TASKS", "HeavyTask", "Outcome", "Piece", "backfill_pieces", "counts", "piece_options", "reparse_pieces", "spread"]
+__all__ = [
+    "HEAVY_TASKS",
+    "REPARSE",
+    "HeavyTask",
+    "Outcome",
+    "Piece",
+    "backfill_pieces",
+    "counts",
+    "piece_options",
+    "reparse_pieces",
+    "spread",
+]

@@ -23,6 +23,7 @@ from crawlers.spiders.papers.conferences import ON_THE_WAY, Conferences
 from scheduler import jobs
 from scheduler.demo.servers.proceedings import FakeProceedings, Paper
 from scheduler.demo.servers.service import Raw
+from scheduler.setups import Setup
 from storage import frames, ledger
 from storage.journal import Journal
 from storage.model import Topic, UptakeError
@@ -61,7 +62,7 @@ def site() -> Iterator[FakeProceedings]:
 
 def visit(folder: Path, url: str, site: FakeProceedings, now: int = NOW) -> None:
     """What a worker does when the source's time has come."""
-    setup = jobs.Setup(Conferences, TOPICS, endpoints=site.endpoints, options={"editions": [str(EDITION)]}, config="{}")
+    setup = Setup(Conferences, TOPICS, endpoints=site.endpoints, options={"editions": [str(EDITION)]}, config="{}")
 
     async def main() -> None:
         with Journal.open(folder, url, writable=True) as journal:
