@@ -60,7 +60,7 @@ class Cluster(Machine):
     def plan(self, topics: tuple[str, ...] = TOPICS, **daemon: Any) -> None:
         """Write the configuration of a cluster."""
         sources: Mapping[str, Mapping[str, object]] = {name: {"base_url": shop.url} for name, shop in self.shops.items()}
-        self.configure(sources, topics, engine="procrastinate", queue=self.url, dead_after=DEAD_AFTER, **daemon)
+        self.configure(sources, topics, engine="procrastinate", queue=self.url, **{"dead_after": DEAD_AFTER, **daemon})
 
     def planner(self, *words: str, **options: Any) -> Process:
         return self._member("run", "--no-worker", *words, **options)

@@ -8,7 +8,7 @@ import signal
 from typing import Any
 
 from tests.cluster.conftest import SOURCES, Cluster, Reference
-from tests.faults.machine import until
+from tests.faults.machine import PATIENCE, until
 
 
 def listed(cluster: Cluster) -> Any:
@@ -70,7 +70,7 @@ def test_jobs_of_another_version_are_left_to_those_who_understand_them(cluster: 
     assert "visit of shop (jobs of another version of Uptake, 2): 1 job" in said
     assert "no worker is at work that takes it" in said
     cluster.stop_all()
-    assert cluster.rows("SELECT status::text FROM procrastinate_jobs") == [("todo",)]
+    assert cluster.rows("SELECT status::text FROM procrastinate_jobs WHERE queueing_lock = 'v2'") == [("todo",)]
 
 
 def test_one_process_alone_and_many_do_not_mix(cluster: Cluster) -> None:
@@ -85,6 +85,7 @@ def test_one_process_alone_and_many_do_not_mix(cluster: Cluster) -> None:
 
 
 def test_heavy_work_is_spread_and_told(cluster: Cluster, undisturbed: Reference) -> None:
+    cluster.plan(dead_after=PATIENCE)  # or a worker that is slow, on a busy machine, counts as dead, and its piece is done again
     cluster.planner()
     cluster.worker()
     cluster.worker()
@@ -96,8 +97,7 @@ def test_heavy_work_is_spread_and_told(cluster: Cluster, undisturbed: Reference)
     assert len(cluster.pages) == asked, "reading again asks nobody"
     said = cluster.run("backfill", "diary", "--spread")
     assert re.search(r"The Shop's Diary: .*[1-9]\d* new figures", said), said
-    pages = {p for p in cluster.pages[asked:] if p.startswith("/diary")}  # a worker that is slow counts as dead: a piece is done again
-    assert len(pages) == 4, cluster.logs()
+    assert len([p for p in cluster.pages[asked:] if p.startswith("/diary")]) == 4, cluster.logs()
     cluster.idle()
     assert cluster.rows("SELECT count(*) FROM uptake_results") == [(3,)]
     cluster.stop_all()

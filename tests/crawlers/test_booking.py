@@ -11,6 +11,7 @@ from crawlers.engine import CrawlService
 from crawlers.outcomes import Refused
 from crawlers.politeness import Pacing
 from scheduler import jobs
+from scheduler.allowance import sent
 from scheduler.setups import Setup
 from storage.journal import Journal
 from storage.model import Reason, Topic, UptakeError
@@ -62,7 +63,7 @@ def booked(journal: Journal, now: int) -> tuple[int, int]:
     """What the journal knows of the one run, and what is reckoned of the source."""
     with journal.read() as connection:
         (requests,) = connection.exec_driver_sql("SELECT requests FROM runs").scalars()
-        return requests, jobs.sent(connection, "shop", now - DAY)
+        return requests, sent(connection, "shop", now - DAY)
 
 
 @pytest.mark.usefixtures("either_database")

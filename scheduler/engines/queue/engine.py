@@ -65,6 +65,8 @@ class Queue:
         self._paused = asyncio.Event()
         self._wake = asyncio.Event()
         self._missed: set[int] = set()  # jobs that are said to be ours and are not at work here
+        self._signed = 0.0  # when the server last took a sign of life, on the loop's clock
+        self._gap, self._grace = 0.0, 0.0  # for how long it took none, and until when that is reckoned with
         self._life: asyncio.Task[None] | None = None
         self._connector: Patient | None = None
         logging.getLogger("procrastinate").setLevel(logging.WARNING)
@@ -245,7 +247,7 @@ class Queue:
         """A sign of life; work of the dead; what comes next; whether there is anything left."""
         await self._sign(store)
         before = set(self._hands.running)
-        dead_after = self._work.settings.daemon.dead_after
+        dead_after = self._silence(asyncio.get_running_loop().time())
         if (count := await store.take_back(dead_after)) > 0:
             logger.warning("jobs of a worker that died are given to others: %d", count)
         if numbers := self._numbers():
@@ -256,6 +258,14 @@ class Queue:
         self._watch.seen(roster(await store.rows(WORKERS), await store.rows(QUEUES), await store.rows(FAILURES), dead_after))
         if self._part.until_empty and not self._hands.running and not await store.waiting(self._taken()):
             self._over(int(self._hands.failures > 0))
+
+    def _silence(self, now: float) -> float:
+        """Seconds without a sign after which a process counts as dead: more where nobody could give one, as the server was away."""
+        limit = self._work.settings.daemon.dead_after
+        if self._signed and now - self._signed > limit / 2:
+            self._gap, self._grace = now - self._signed, now + limit
+        self._signed = now
+        return limit + (self._gap if now < self._grace else 0.0)
 
     async def _own_house(self) -> None:
         try:

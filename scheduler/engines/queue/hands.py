@@ -91,7 +91,12 @@ class Hands:
             await self.store.come_again(source, LATER, **again)
             return
         began = since if further else work.clock()
-        work.visits.resume(work.settings.setup(source), tries, since if further else None)
+        try:
+            await asyncio.to_thread(work.visits.resume, work.settings.setup(source), tries, since if further else None)
+        except UptakeError as error:  # the journal is away, say
+            logger.warning("%s: %s", source, error)
+            await self.store.come_again(source, LATER, **again)
+            return
         came = await work.visit(source, again=further)
         if came.failed:
             await self.note(source, came.failed)
