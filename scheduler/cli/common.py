@@ -236,7 +236,7 @@ class Progress:
         self._quiet = quiet
         self._bar: Any = None
         self._tasks: dict[str, Any] = {}
-        self._told: dict[str, float] = {}
+        self._told: dict[str, tuple[float, int]] = {}  # when, and how many were done then
 
     def __enter__(self) -> Progress:
         if not self._quiet and sys.stderr.isatty():
@@ -259,6 +259,9 @@ class Progress:
             if source not in self._tasks:
                 self._tasks[source] = self._bar.add_task(source, total=planned)
             self._bar.update(self._tasks[source], completed=done, total=planned)
-        elif not self._quiet and time.monotonic() - self._told.setdefault(source, time.monotonic()) > 5:
-            self._told[source] = time.monotonic()
-            typer.echo(f"{source}: {done} of {planned}", err=True)
+            return
+        now = time.monotonic()
+        when, before = self._told.setdefault(source, (now, 0))
+        if not self._quiet and now - when > 5 and done != before:
+            self._told[source] = now, done
+            typer.echo(f"{source}: {done:,} of {planned:,}", err=True)
