@@ -1,6 +1,6 @@
 """A simulated week of 100,000 topics: the real plan, crawls and journal, on a clock that passes as fast as they are done.
 
-    python -m benchmarks.bench_week [--topics 100000] [--days 7] [--budget 20000] [--alone]
+    python -m benchmarks.bench_week [--topics 100000] [--days 7] [--budget 10000] [--alone]
 
 Four sources with their own allowances, asked without pauses; the server answers in a process of its own, from a formula, so that what
 the journal holds in the end can be compared with it.
@@ -44,7 +44,7 @@ from tests.fakes.postgres import running
 ROOT = Path(__file__).parent.parent
 START = 1_795_132_800  # 2026-11-20 00:00 UTC
 TOPICS, DAYS = 100_000, 7
-BUDGET = 20_000  # requests a day to Hacker News, whose allowance is for more than a second each
+BUDGET = 10_000  # requests a day to Hacker News, whose allowance is for more than a second each
 NAMES = ("pypi", "stackoverflow", "huggingface", "hacker_news")
 SIGNALS = ("pypi", "stackoverflow", "huggingface", "search")
 CONTROL = "boto3"
