@@ -27,6 +27,7 @@ from storage.vocabulary import JOB_POSTINGS, JOB_TOTAL
 logger = logging.getLogger(__name__)
 
 FIRST_THREAD = "2011-04-01"
+FIRST = 1  # priority: a few requests for the thread of a month serve all topics
 STORY_DAYS = 90  # of stories that a backfill reads when nobody says since when
 STORIES = Metric(
     "hacker_news.stories",
@@ -165,7 +166,7 @@ class HackerNews(SourceSpider):
 
     def _find_thread(self, slots: Sequence[Slot], month: int) -> Request:
         search = payloads.thread_search(month, ("tags", "story,author_whoishiring"))
-        return self._gather_hits(Harvest((search,)), self._choose, slots, month=month)
+        return self._gather_hits(Harvest((search,)), self._choose, slots, priority=FIRST, month=month)
 
     def _threads(self, slots: Sequence[Slot], harvest: Harvest, so_far: Sequence[Capture], *, since: int) -> Iterator[Output]:
         """History: the threads of all months at once, read newest first."""
@@ -177,7 +178,7 @@ class HackerNews(SourceSpider):
 
     def _choose(self, slots: Sequence[Slot], harvest: Harvest, so_far: Sequence[Capture], *, month: int) -> Iterator[Output]:
         threads = [t for hit in harvest.hits.values() if (t := payloads.thread(hit))]
-        yield self._comments_or_search(slots, payloads.best(threads, month), month, so_far)
+        yield self._comments_or_search(slots, payloads.best(threads, month), month, so_far, FIRST)
 
     def _comments_or_search(
         self, slots: Sequence[Slot], thread: Thread | None, month: int, so_far: Sequence[Capture], priority: int = 0
@@ -195,7 +196,7 @@ class HackerNews(SourceSpider):
         threads = [t for hit in harvest.hits.values() if (t := payloads.thread(hit))]
         thread = payloads.best([*threads, *([instead_of] if instead_of else [])], month)
         if thread:
-            yield self._comments(slots, thread, so_far)
+            yield self._comments(slots, thread, so_far, FIRST)
             return
         said = f"no thread of the title 'Ask HN: Who is hiring? ({moment(month):%B %Y})'"
         if self.job.mode is Mode.COLLECT:

@@ -59,6 +59,7 @@ class PyPI(SourceSpider):
         Option("control", "a package that is downloaded evenly and much: days on which it lacks are not believed", default="boto3"),
         Option("control_floor", "downloads a day below which the control package's day is not believed", type=int, default=1_000_000),
     )
+    takes_turns = True
     schedule = "47 14 * * *"
     history_since = "2016-01-22"
 
