@@ -32,7 +32,7 @@ PLACE = f"s3://{BUCKET}/kept"
 @pytest.fixture(scope="session")
 def server() -> Iterator[Postgres]:
     """A PostgreSQL, and in it a database with an empty queue, from which others are copied."""
-    with running() as made:
+    with running(synchronous_commit="on") as made:  # or a crash forgets who had just signed on
         prepare(made.database("empty_queue"))
         yield made
 

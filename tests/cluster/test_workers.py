@@ -93,7 +93,7 @@ def test_a_server_that_is_restarted_costs_nothing(cluster: Cluster, undisturbed:
     cluster.jump(DAY)
     cluster.visited(times=2)
     cluster.idle()
-    assert len(cluster.lines("its time has come")) == 2 * len(SOURCES)
+    assert len(cluster.lines("its time has come")) == 2 * len(SOURCES), cluster.logs()
     cluster.stop_all()
     assert cluster.account.same_as(undisturbed(*SOURCES, later=(DAY,))) == 0
 

@@ -69,6 +69,7 @@ class Queue:
         self._gap, self._grace = 0.0, 0.0  # for how long it took none, and until when that is reckoned with
         self._life: asyncio.Task[None] | None = None
         self._connector: Patient | None = None
+        self._manager: Fenced | None = None
         logging.getLogger("procrastinate").setLevel(logging.WARNING)
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it says so at each try; we do once
 
@@ -147,7 +148,7 @@ class Queue:
         """At work until told to stop. Raises where PostgreSQL says something that waiting does not mend."""
         self._connector = connector = Patient(self._work.settings.queue, f"uptake {self.name}", self._watch.queue)
         app = App(connector=connector)
-        app.job_manager = Fenced(connector)
+        app.job_manager = self._manager = Fenced(connector)
         self._hands.store = store = Store(app, connector)
         self._hands.register(app)
         if self._part.plans:
@@ -205,9 +206,10 @@ class Queue:
                 tasks.pop(task)
                 if not task.cancelled() and (error := task.exception()) is not None:
                     logger.warning("taking work from the queue ended: %s; it is begun anew", words(error, self._work.settings.queue))
-        if self._fetching:
-            return
+        at_work = [worker.queues for worker in self._fetching.values()]
         for queues, concurrency in self._queues():
+            if queues in at_work:
+                continue
             worker = Worker(
                 app,
                 queues=queues,
@@ -246,7 +248,7 @@ class Queue:
     async def _look(self, store: Store) -> None:
         """A sign of life; work of the dead; what comes next; whether there is anything left."""
         await self._sign(store)
-        before = set(self._hands.running)
+        before = self._busy()
         dead_after = self._silence(asyncio.get_running_loop().time())
         if (count := await store.take_back(dead_after)) > 0:
             logger.warning("jobs of a worker that died are given to others: %d", count)
@@ -275,10 +277,14 @@ class Queue:
 
     async def _take_back_own(self, store: Store, numbers: Sequence[int], before: set[int]) -> None:
         """A job that the server gave to us and that never arrived: seen twice, so that one that is just arriving is left alone."""
-        lost = await store.doing(numbers) - before - self._hands.running
+        lost = await store.doing(numbers) - before - self._busy()
         if self._missed & lost:
-            await store.take_back_own(numbers, [*self._hands.running, *(lost - self._missed)])
+            await store.take_back_own(numbers, [*self._busy(), *(lost - self._missed)])
         self._missed = lost
+
+    def _busy(self) -> set[int]:
+        """Jobs that are at work here, or done without the server knowing it yet, because it was away."""
+        return self._hands.running | (self._manager.ending if self._manager is not None else set())
 
     async def _drain(self, store: Store) -> None:
         """Wait for what was taken; whoever works on it was told to stop. We live until then."""

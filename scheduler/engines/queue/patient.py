@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from procrastinate import PsycopgConnector, exceptions
-from procrastinate.connector import Notify
+from procrastinate.connector import BaseConnector, Notify
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 
@@ -86,8 +86,18 @@ class Fenced(JobManager):
     Who waits for the lock of a job that ended is told at once; by itself procrastinate tells only of new jobs.
     """
 
+    def __init__(self, connector: BaseConnector) -> None:
+        super().__init__(connector)
+        self.ending: set[int] = set()  # jobs that are done, of which the server may not know yet
+
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
-        await self.connector.execute_query_all_async(_FINISH, number=job.id, worker=job.worker_id, status=status.value, delete=delete_job)
+        number = job.id or 0
+        self.ending.add(number)
+        try:
+            facts = {"number": number, "worker": job.worker_id, "status": status.value, "delete": delete_job}
+            await self.connector.execute_query_all_async(_FINISH, **facts)
+        finally:
+            self.ending.discard(number)
         if job.lock is not None:
             await self.connector.execute_query_all_async(_TELL, lock=job.lock)
 
