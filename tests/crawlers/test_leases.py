@@ -272,7 +272,8 @@ def test_whatever_happens_for_a_while_no_two_are_ever_in_one_host(server: Postgr
             elif fault == "still":
                 workers[name].kill(signal.SIGSTOP)
                 time.sleep(pause)
-                woken.append((time.monotonic(), workers[name].name))
+                if pause > LIFE / 2:  # else it holds its lease still, and nothing is to be forgiven
+                    woken.append((time.monotonic(), workers[name].name))
                 workers[name].kill(signal.SIGCONT)
             elif fault == "cut":
                 way[name].cut()
@@ -292,6 +293,6 @@ def test_whatever_happens_for_a_while_no_two_are_ever_in_one_host(server: Postgr
         mended = time.monotonic()
         until(lambda: [v for v in host.visits if v.began > mended + LIFE], "they go on in the end")
     late = [[v for v in host.of(who) if moment <= v.began < moment + LATE][:1] for moment, who in woken]
-    caught = [visit for first in late for visit in first]  # one request is sent by who was stopped just before sending it
+    caught = [visit for first in late for visit in first]  # the one gap of docs/scaling.md: stopped between the look and the sending
     assert together([v for v in host.visits if v not in caught]) == []
     assert len({v.who for v in host.visits}) > 1
